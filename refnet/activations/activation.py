@@ -1,0 +1,330 @@
+"""The Activation record, its registry, and the decorator that puts a block into the book."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from refnet import elementary
+from refnet.activations.reading import as_floating, narrow, row_terms
+from refnet.errors import ArgumentError, ShapeError, did_you_mean
+
+__all__ = ["REGISTRY", "Activation", "activation", "as_floating"]
+
+Kind = Literal["elementwise", "rowwise", "array"]
+Parameter = float | bool
+
+#: Every name and alias of the book, in the order of the book. Filled by `activation`.
+REGISTRY: dict[str, Activation] = {}
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Activation:
+    """One activation of the book: a callable with a name, a formula and a help page.
+
+    Attributes
+    ----------
+    name : str
+        Keras' name.
+    formula : callable
+        The body of the block, ``formula(x, **parameters)``: array code in the words of
+        `refnet.elementary`. NumPy runs it as it is; the engine compiles it for one float64 number.
+    text : str
+        The formula in one line of plain text.
+    exact : callable
+        ``exact(m, x, **parameters)``: the textbook meaning for one finite number ``x``, where ``m`` is `mpmath` or
+        one of its contexts. Written independently of `formula`. Rowwise and array kinds take and return a list.
+    derivative : callable
+        ``derivative(m, x, **parameters)``, where ``m`` is `mpmath` or `refnet.elementary`; at a kink, the value
+        that Keras' gradient has. Elementwise kinds only.
+    kind : {"elementwise", "rowwise", "array"}
+        ``elementwise``: one number in, one out. ``rowwise``: a vector along `axis`, whose formula
+        is ``formula(x, highest, term, rest)`` (see `refnet.activations.rowwise`). ``array``: the
+        formula takes the whole array with its last axis, and only NumPy reads it.
+    kinks : tuple of float
+        Where the derivative jumps.
+    limits : mapping
+        The values at ``-inf`` and ``inf``.
+    negative_zero : float
+        The value at -0.0 (bitwise).
+    aliases : tuple of str
+        Keras' other names for it.
+    parameters : mapping
+        Values of the parameters after ``x``. ``None`` from a Keras signature stands as ``inf``; one that must
+        be given and is not yet, as ``nan`` (see `required`).
+    moving : mapping
+        For each of kinks, limits, negative_zero that the parameters move: the function of the parameters.
+    flags : mapping
+        For each parameter that is a flag: what setting it puts in the place of formula, text, exact, derivative.
+    exceptions : mapping
+        The float32 inputs, each with its result, whose value lies so near the middle between two float32 that
+        float64 puts it on the wrong side; found by ``parity sweep``. They hold for the default parameters.
+    source : str
+        Where the formula comes from.
+    """
+
+    name: str
+    formula: Callable[..., Any]
+    text: str
+    exact: Callable[..., Any]
+    derivative: Callable[..., Any] | None = None
+    kind: Kind = "elementwise"
+    kinks: tuple[float, ...] = ()
+    limits: Mapping[float, float] = dataclasses.field(default_factory=dict)
+    negative_zero: float = 0.0
+    aliases: tuple[str, ...] = ()
+    parameters: Mapping[str, Parameter] = dataclasses.field(default_factory=dict)
+    moving: Mapping[str, Callable[..., Any]] = dataclasses.field(default_factory=dict)
+    flags: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    exceptions: Mapping[float, float] = dataclasses.field(default_factory=dict)
+    source: str = ""
+
+    @property
+    def __name__(self) -> str:
+        return self.name
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """Keras' signature: x, the parameters or the axis, and ``out``."""
+        keyword, only = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
+        shown = {key: None if value == math.inf else value for key, value in self.defaults.items()}
+        if self.kind != "elementwise":
+            shown["axis"] = -1
+        return inspect.Signature(
+            [
+                inspect.Parameter("x", keyword),
+                *(
+                    inspect.Parameter(key, keyword, default=inspect.Parameter.empty if value != value else value)
+                    for key, value in shown.items()
+                ),
+                inspect.Parameter("out", only, default=None),
+            ]
+        )
+
+    def __repr__(self) -> str:
+        given = "".join(
+            f", {key}={value if isinstance(value, bool) else format(value, 'g')}"
+            for key, value in self.parameters.items()
+            if value == value and value != self.defaults[key]
+        )
+        return f"<activation {self.name}: {self.text}{given}>"
+
+    def __reduce__(self) -> tuple[Callable[..., Activation], tuple[str, dict[str, Parameter]]]:
+        return _recall, (self.name, dict(self.parameters))
+
+    @property
+    def defaults(self) -> dict[str, Parameter]:
+        """The parameters' default values, as the book has them."""
+        return dict(REGISTRY[self.name].parameters)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The parameters that have no default and are not given yet."""
+        return tuple(key for key, value in self.parameters.items() if value != value)
+
+    @property
+    def help(self) -> str:
+        """The help page: the block's docstring."""
+        return inspect.cleandoc(REGISTRY[self.name].formula.__doc__ or "")
+
+    def with_parameters(self, *args: float | None, **kwargs: float | None) -> Activation:
+        """Return this activation with other parameter values, given as in Keras' signature.
+
+        Examples
+        --------
+        >>> from refnet import activations
+        >>> activations.leaky_relu.with_parameters(negative_slope=0.1)([-1.0, 1.0])
+        array([-0.1,  1. ], dtype=float32)
+        """
+        given = _bind(self.name, list(self.parameters), args, kwargs)
+        values = {**self.parameters, **{key: self._parameter(key, value) for key, value in given.items()}}
+        block = REGISTRY[self.name]
+        changes: dict[str, Any] = {key: getattr(block, key) for key in ("formula", "text", "exact", "derivative")}
+        changes["exceptions"] = block.exceptions if values == block.parameters else {}
+        for flag, those in self.flags.items():
+            if values[flag]:
+                changes.update(those)
+        if not any(value != value for value in values.values()):
+            changes.update({key: function(**values) for key, function in self.moving.items()})
+        return dataclasses.replace(self, parameters=values, **changes)
+
+    def _parameter(self, key: str, value: Any) -> Parameter:
+        default = self.defaults[key]
+        if isinstance(value, np.ndarray) and value.ndim == 0:
+            value = value[()]
+        if isinstance(default, bool):
+            if not isinstance(value, (bool, np.bool_)):
+                raise ArgumentError(f"activation {self.name!r}: {key} must be True or False, found {value!r}")
+            return bool(value)
+        if value is None and math.isinf(default):
+            return default
+        if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+            raise ArgumentError(f"activation {self.name!r}: {key} must be a real number, found {value!r}")
+        if math.isnan(value):
+            raise ArgumentError(f"activation {self.name!r}: {key} must be a number, found nan")
+        return float(value)
+
+    def __call__(self, x: ArrayLike, *args: Any, out: NDArray[Any] | None = None, **kwargs: Any) -> NDArray[Any]:
+        """Return the activation of ``x``, computed by the compiled kernel.
+
+        Parameters
+        ----------
+        x : array_like
+            Real numbers of any shape. Integers and booleans are read as float32.
+        *args, **kwargs
+            The activation's parameters, as in Keras. For the rowwise activations (softmax and its kin), glu and
+            sparsemax: ``axis``, an int or for softmax and log_softmax a tuple of int, -1 unless told.
+        out : ndarray, optional
+            Where to write the result; same shape and dtype as it, not overlapping ``x`` in part.
+
+        Returns
+        -------
+        ndarray
+            Same shape as ``x`` (half along ``axis`` for glu), in its dtype.
+
+        Raises
+        ------
+        DTypeError
+            If ``x`` is complex, text or an object array.
+        ArgumentError, ShapeError
+            If a parameter, ``axis`` or ``out`` does not fit.
+        """
+        from refnet.engine.apply import apply  # the engine loads when something is first computed
+
+        chosen, axis = self, -1
+        if args or kwargs:
+            names = [*self.parameters, *(("axis",) if self.kind != "elementwise" else ())]
+            given = _bind(self.name, names, args, kwargs)
+            axis = given.pop("axis", -1)
+            chosen = self.with_parameters(**given) if given else self
+        chosen._complete()
+        return apply(chosen, as_floating(x, f"activation {self.name!r}"), axis, out)
+
+    def _complete(self) -> None:
+        if self.required:
+            raise ArgumentError(f"activation {self.name!r}: {' and '.join(self.required)} must be given")
+
+    def numpy(self, x: ArrayLike) -> NDArray[Any]:
+        """Return the NumPy reading: the formula run by NumPy in float64, rounded once to x's dtype.
+
+        Rows of the rowwise and array kinds lie along the last axis.
+        """
+        self._complete()
+        x = as_floating(x, f"activation {self.name!r}")
+        if self.kind != "elementwise" and x.ndim == 0:
+            raise ShapeError(
+                f"activation {self.name!r}: a number on its own has no rows; accepted: 1 dimension or more"
+            )
+        wide = x.astype(np.float64)
+        with np.errstate(all="ignore"):
+            if self.kind == "rowwise":
+                y = self.formula(wide, *row_terms(wide))
+            else:
+                y = self.formula(wide, **self.parameters_in(x.dtype))
+            return narrow(np.asarray(y, dtype=np.float64), x.dtype)
+
+    def slope(self, x: ArrayLike) -> NDArray[Any]:
+        """Return the derivative at ``x``, in float64 rounded once to x's dtype.
+
+        At an infinity it is the derivative's limit, at a kink the value that Keras' gradient has.
+
+        Raises
+        ------
+        ArgumentError
+            For the rowwise and array kinds, whose derivative is a matrix.
+        """
+        self._complete()
+        if self.derivative is None:
+            raise ArgumentError(f"activation {self.name!r}: slope takes elementwise activations with a derivative")
+        x = as_floating(x, f"activation {self.name!r}")
+        # 1e100 stands for inf: every derivative here has reached its limit there, and its cube is still finite.
+        wide = np.clip(x.astype(np.float64), -1e100, 1e100)
+        with np.errstate(all="ignore"):
+            y = self.derivative(elementary, wide, **self.parameters_in(x.dtype))
+            return narrow(np.where(np.isnan(wide), np.nan, y), x.dtype)
+
+    def parameters_in(self, dtype: Any) -> dict[str, float]:
+        """Return the parameters rounded to ``dtype``, as the formula meets them (Keras rounds them so)."""
+        kind = np.dtype(dtype).type
+        return {key: float(kind(value)) for key, value in self.parameters.items()}
+
+
+def _recall(name: str, parameters: dict[str, Parameter]) -> Activation:
+    """Find a pickled activation in the book again."""
+    given = {key: value for key, value in parameters.items() if value == value}
+    block = REGISTRY[name]
+    return block if given == {k: v for k, v in block.parameters.items() if v == v} else block.with_parameters(**given)
+
+
+def _bind(name: str, names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Match arguments to parameter names as Python would, with one-sentence errors."""
+    accepted = f"it takes {', '.join(names) or 'none'}"
+    if len(args) > len(names):
+        raise ArgumentError(f"activation {name!r}: {len(args)} parameters given; {accepted}")
+    given = dict(zip(names, args, strict=False))
+    for key, value in kwargs.items():
+        if key not in names:
+            hint = did_you_mean(key, names)
+            raise ArgumentError(f"activation {name!r}: parameter {key!r} unknown; {accepted}{hint}")
+        if key in given:
+            raise ArgumentError(f"activation {name!r}: {key} given twice")
+        given[key] = value
+    return given
+
+
+def activation(text: str, **record: Any) -> Callable[[Callable[..., Any]], Activation]:
+    """Put the decorated formula into the book (see `Activation` for the keywords).
+
+    The parameters after ``x`` and their defaults are read from the formula's signature. Of ``kinks``, ``limits`` and
+    ``negative_zero``, those that the parameters move are given as functions of the parameters.
+
+    An activation of your own joins the book in the same way, and is then known by its name everywhere: in layers, on
+    the command line, in sweeps. Write its body in the words of `refnet.elementary`, so that the engine can compile it.
+
+    Examples
+    --------
+    >>> from refnet import activations
+    >>> from refnet.activations.activation import REGISTRY, activation
+    >>> from refnet.elementary import exp
+    >>> @activation(
+    ...     "exp(-k x^2)",
+    ...     exact=lambda m, x, k: m.exp(-k * m.mpf(x) ** 2),
+    ...     derivative=lambda m, x, k: -2 * k * x * m.exp(-k * x * x),
+    ...     limits={float("-inf"): 0.0, float("inf"): 0.0},
+    ...     negative_zero=1.0,
+    ... )
+    ... def bump(x, k=1.0):
+    ...     "A hill around 0."
+    ...     return exp(-k * x * x)
+    >>> activations.get("bump").numpy([0.0, 1.0])
+    array([1.        , 0.36787945], dtype=float32)
+    >>> del REGISTRY["bump"]
+    """
+
+    def register(formula: Callable[..., Any]) -> Activation:
+        name = formula.__name__
+        given = list(inspect.signature(formula).parameters.items())[1:] if record.get("kind") != "rowwise" else []
+        defaults = {key: math.nan if p.default is p.empty else _default(p.default) for key, p in given}
+        moving = {key: record[key] for key in ("kinks", "limits", "negative_zero") if callable(record.get(key))}
+        still = {key: value for key, value in record.items() if key not in moving}
+        entry = Activation(name=name, formula=formula, text=text, parameters=defaults, moving=moving, **still)
+        for key in (name, *entry.aliases):
+            if key in REGISTRY:
+                raise ArgumentError(f"activation {key!r} is in the book already")
+        REGISTRY.update(dict.fromkeys((name, *entry.aliases), entry))
+        if moving and not entry.required:
+            entry = entry.with_parameters()
+            REGISTRY.update(dict.fromkeys((name, *entry.aliases), entry))
+        return entry
+
+    return register
+
+
+def _default(value: Parameter) -> Parameter:
+    return value if isinstance(value, bool) else float(value)

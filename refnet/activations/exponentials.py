@@ -1,0 +1,308 @@
+"""Activations with an exponential on one side."""
+
+from __future__ import annotations
+
+from math import inf, nan
+from typing import Any
+
+from refnet.activations.activation import activation
+from refnet.activations.sigmoids import NEAR_ZERO
+from refnet.elementary import (
+    absolute,
+    choose,
+    exp,
+    exp_times,
+    expm1,
+    fma,
+    log1p_unit,
+    maximum,
+    minimum,
+    ratio,
+    sqrt,
+    sum_odd,
+    where,
+)
+
+#: Klambauer et al. derive both from a fixed point of mean 0 and variance 1; these are Keras' digits.
+SELU_ALPHA = 1.6732632423543772
+SELU_SCALE = 1.0507009873554805
+SELU_BELOW = SELU_SCALE * SELU_ALPHA
+SELU_BELOW_LOW = 5.75014648756476e-17  # what the rounding of that product took away
+
+
+@activation(
+    "exp(x)",
+    exact=lambda m, x: m.exp(x),
+    derivative=lambda m, x: m.exp(x),
+    limits={-inf: 0.0, inf: inf},
+    negative_zero=1.0,
+    source="keras.activations.exponential",
+)
+def exponential(x: Any) -> Any:
+    r"""Raise e to the power x.
+
+    .. math:: \mathrm{exponential}(x) = e^x
+
+    In float32 it overflows to inf above 88.72 and is subnormal below -87.33, down to 0 below -103.97.
+
+    Examples
+    --------
+    >>> from refnet import activations
+    >>> activations.exponential([-1.0, 0.0, 1.0])
+    array([0.36787945, 1.        , 2.7182817 ], dtype=float32)
+    """
+    return exp(x)
+
+
+@activation(
+    "log(1 + exp(x))",
+    exact=lambda m, x: m.log1p(m.exp(x)),
+    derivative=lambda m, x: 1 / (1 + m.exp(-x)),
+    limits={-inf: 0.0, inf: inf},
+    negative_zero=0.6931471805599453,
+    exceptions={0.00044680992141366005: 0.6933706402778625},
+    source="Dugas et al., Incorporating Second-Order Functional Knowledge for Better Option Pricing, 2001",
+)
+def softplus(x: Any) -> Any:
+    r"""Smooth the corner of relu: nearly 0 on the left, nearly x on the right, log 2 at 0.
+
+    .. math:: \mathrm{softplus}(x) = \log(1 + e^x)
+
+    Evaluated as max(x, 0) + log1p(exp(-|x|)), which neither overflows on the right nor loses the small exponential
+    beside the 1 on the left.
+
+    Examples
+    --------
+    >>> from refnet import activations
+    >>> activations.softplus([-20.0, 0.0, 20.0])
+    array([2.0611537e-09, 6.9314718e-01, 2.0000000e+01], dtype=float32)
+    """
+    return maximum(x, 0.0) + log1p_unit(exp(-absolute(x)))
+
+
+@activation(
+    "x if x > 0 else alpha * (exp(x) - 1)",
+    exact=lambda m, x, alpha: x if x > 0 else alpha * m.expm1(x),
+    derivative=lambda m, x, alpha: choose(x > 0, 1.0, alpha * m.exp(x)),
+    kinks=lambda alpha: () if alpha == 1.0 else (0.0,),
+    limits=lambda alpha: {-inf: -alpha, inf: inf},
+    negative_zero=-0.0,
+    source="Clevert, Unterthiner, Hochreiter, Fast and Accurate Deep Network Learning by ELUs, arXiv:1511.07289, 2015",
+)
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    r"""Keep what is positive, bend the rest down to -alpha.
+
+    .. math:: \mathrm{elu}(x) = \begin{cases} x & x > 0 \\ \alpha\,(e^x - 1) & x \le 0 \end{cases}
+
+    Evaluated with expm1, since exp(x) - 1 loses every digit near 0 (Keras on TensorFlow gives 0 for x = -1e-8). With
+    alpha = 1 it is smooth at 0; otherwise 0 is a kink, where the derivative is alpha. At -inf it is -alpha. Next to 0
+    the sum alpha x + alpha x^2 / 2 is rounded to odd, since alpha x may lie halfway between two subnormal numbers.
+
+    Examples
+    --------
+    >>> from refnet import activations
+    >>> activations.elu([-1.0, -1e-8, 2.0])
+    array([-6.3212055e-01, -9.9999999e-09,  2.0000000e+00], dtype=float32)
+    """
+    near = sum_odd(alpha * x, 0.5 * alpha * x * x)
+    return where(x > 0.0, x, where(absolute(x) < 2.0**-28, near, alpha * expm1(x)))
+
+
+@activation(
+    "scale * x if x > 0 else scale * alpha * (exp(x) - 1)",
+    exact=lambda m, x: m.mpf(SELU_SCALE) * (x if x > 0 else SELU_ALPHA * m.expm1(x)),
+    derivative=lambda m, x: choose(x >= 0, SELU_SCALE, SELU_SCALE * (SELU_ALPHA * m.exp(x))),
+    kinks=(0.0,),
+    limits={-inf: -SELU_BELOW, inf: inf},
+    negative_zero=-0.0,
+    exceptions={-0.4646978974342346: -0.6534417271614075},
+    source="Klambauer et al., Self-Normalizing Neural Networks, 2017 (arXiv:1706.02515)",
+)
+def selu(x: Any) -> Any:
+    r"""Scale an elu so that layers keep mean 0 and variance 1.
+
+    .. math:: \mathrm{selu}(x) = \lambda \begin{cases} x & x > 0 \\ \alpha\,(e^x - 1) & x \le 0 \end{cases}
+
+    with :math:`\lambda = 1.0507009873554805` and :math:`\alpha = 1.6732632423543772`. At the kink, 0, the derivative is
+    :math:`\lambda`; at -inf the value is :math:`-\lambda\alpha`, about -1.758.
+
+    Examples
+    --------
+    >>> from refnet import activations
+    >>> activations.selu([-1.0, 0.0, 1.0])
+    array([-1.1113307,  0.       ,  1.050701 ], dtype=float32)
+    """
+    t = expm1(x)
+    return where(x > 0.0, SELU_SCALE * x, fma(SELU_BELOW, t, SELU_BELOW_LOW * t))
+
+
+def _silu_derivative(m: Any, x: Any) -> Any:
+    s = 1 / (1 + m.exp(-x))
+    return s + x * s / (1 + m.exp(x))
+
+
+@activation(
+    "x / (1 + exp(-x))",
+    exact=lambda m, x: x / (1 + m.exp(-x)),
+    derivative=_silu_derivative,
+    limits={-inf: -0.0, inf: inf},
+    negative_zero=-0.0,
+    aliases=("swish",),
+    source="Ramachandran, Zoph and Le, Searching for Activation Functions, 2017 (arXiv:1710.05941)",
+)
+def silu(x: Any) -> Any:
+    r"""Let x through as far as sigmoid(x) opens the gate; also known as swish.
+
+    .. math:: \mathrm{silu}(x) = x\,\sigma(x) = \frac{x}{1 + e^{-x}}
+
+    It dips to -0.278 at -1.278 and comes back to -0 at -inf (Keras gives NaN there). For negative x it is
+    evaluated as x exp(x) / (1 + exp(x)), so that nothing overflows. Around 0, where it is x/2 + x^2/4 - ..., the last
+    sum is rounded to odd, since x/2 may lie halfway between two subnormal numbers.
+
+    Examples
+    --------
+    >>> from refnet import activations
+    >>> activations.silu([-2.0, 0.0, 2.0])
+    array([-0.23840584,  0.        ,  1.7615942 ], dtype=float32)
+    """
+    x = maximum(x, -1500.0)
+    e, x_e = exp(-absolute(x)), exp_times(x, -absolute(x), 0.0)
+    near = sum_odd(0.5 * x, x * x * (0.25 - x * x * (1.0 / 48.0)))
+    return where(absolute(x) < NEAR_ZERO, near, ratio(where(x >= 0.0, x, x_e), 1.0, e))
+
+
+@activation(
+    "-log(1 + exp(-x))",
+    exact=lambda m, x: -m.log1p(m.exp(-x)),
+    derivative=lambda m, x: 1 / (1 + m.exp(x)),
+    limits={-inf: -inf, inf: -0.0},
+    negative_zero=-0.6931471805599453,
+    exceptions={-0.00044680992141366005: -0.6933706402778625},
+    source="keras.activations.log_sigmoid",
+)
+def log_sigmoid(x: Any) -> Any:
+    r"""Take the logarithm of the sigmoid: nearly x on the left, nearly 0 on the right.
+
+    .. math:: \mathrm{log\_sigmoid}(x) = \log \sigma(x) = -\log(1 + e^{-x})
+
+    It is -softplus(-x), evaluated in the same way. Far right the result is -0, the sign of what it tends from.
+
+    Examples
+    --------
+    >>> from refnet import activations
+    >>> activations.log_sigmoid([-20.0, 0.0, 20.0])
+    array([-2.0000000e+01, -6.9314718e-01, -2.0611537e-09], dtype=float32)
+    """
+    return -(maximum(-x, 0.0) + log1p_unit(exp(-absolute(x))))
+
+
+def _squareplus_exact(m: Any, x: Any, b: float) -> Any:
+    lost = 4 * abs(m.frexp(x)[1]) + 2 * abs(m.frexp(b)[1])  # x and the root cancel where x is far below 0
+    with m.workprec(getattr(m, "mp", m).prec + lost):
+        return (m.mpf(x) + m.sqrt(m.mpf(x) ** 2 + b)) / 2
+
+
+def _squareplus_slope(m: Any, x: Any, b: float) -> Any:
+    root = m.hypot(x, m.sqrt(b))
+    return choose(x > 0, (root + x) / 2, b / (2 * (root + abs(x)))) / root
+
+
+@activation(
+    "(x + sqrt(x^2 + b)) / 2",
+    exact=_squareplus_exact,
+    derivative=_squareplus_slope,
+    limits={-inf: 0.0, inf: inf},
+    negative_zero=lambda b: 0.5 * b**0.5 if b >= 0.0 else nan,
+    source="Barron, Squareplus: A Softplus-Like Algebraic Rectifier, arXiv:2112.11687, 2021",
+)
+def squareplus(x: Any, b: float = 4.0) -> Any:
+    r"""Smooth the corner of relu with a hyperbola; no exponential needed.
+
+    .. math:: \mathrm{squareplus}(x) = \frac{x + \sqrt{x^2 + b}}{2}
+
+    ``b`` sets how round the corner is; with b = 0 it is relu, below 0 it is NaN near 0. Evaluated as max(x, 0) plus
+    (b/2) / (sqrt(x^2 + b) + |x|), since x and the root cancel for negative x (Keras loses 176 ulp at -16.6). ``low``
+    is what the rounding of the root took away. Where x^2 would overflow the root is |x|, and the fraction's two
+    parts are halved so that their sum does not.
+
+    Examples
+    --------
+    >>> from refnet import activations
+    >>> activations.squareplus([-10000.0, 0.0, 10000.0])
+    array([1.e-04, 1.e+00, 1.e+04], dtype=float32)
+    """
+    square = fma(x, x, b)
+    root = where(absolute(x) > 1e150, absolute(x), maximum(sqrt(square), 1e-300))
+    low = where(absolute(x) > 1e150, 0.0, fma(-root, root, square) / (2.0 * root))
+    return maximum(x, 0.0) + ratio(0.25 * b, 0.5 * root, 0.5 * (absolute(x) + low))
+
+
+@activation(
+    "x if x > 0 else alpha * (exp(x / alpha) - 1)",
+    exact=lambda m, x, alpha: x if x > 0 else alpha * m.expm1(m.mpf(x) / alpha),
+    derivative=lambda m, x, alpha: choose(x > 0, 1.0, m.exp(x / alpha)),
+    limits=lambda alpha: {-inf: -alpha, inf: inf},
+    negative_zero=-0.0,
+    source="Barron, Continuously Differentiable Exponential Linear Units, arXiv:1704.07483, 2017",
+)
+def celu(x: Any, alpha: float = 1.0) -> Any:
+    r"""Keep what is positive, bend the rest down to -alpha without a kink.
+
+    .. math::
+
+        \mathrm{celu}(x) = \begin{cases} x & x > 0 \\ \alpha\,(e^{x / \alpha} - 1) & x \le 0 \end{cases}
+
+    Unlike elu it is smooth at 0 for every alpha. Evaluated with expm1, as elu; next to 0 it is x, since x / alpha may
+    be subnormal and lose digits that alpha would magnify. An alpha of 0 has no meaning.
+
+    Examples
+    --------
+    >>> from refnet import activations
+    >>> activations.celu([-1.0, 0.0, 2.0], alpha=0.5)
+    array([-0.43233237,  0.        ,  2.        ], dtype=float32)
+    """
+    return where((x > 0.0) | (absolute(x) < 1e-290 * absolute(alpha)), x, alpha * expm1(x / alpha))
+
+
+def _mish_exact(m: Any, x: Any) -> Any:
+    n = m.exp(x) * (m.exp(x) + 2)  # (1 + e^x)^2 - 1; tanh(log(y)) = (y^2 - 1) / (y^2 + 1)
+    return x * n / (n + 2)
+
+
+def _mish_derivative(m: Any, x: Any) -> Any:
+    """Return t + x (1 - t^2) s with t = tanh(softplus(x)), s = sigmoid(x), in powers of exp(-|x|)."""
+    e = m.exp(-abs(x))
+    n = choose(x > 0, 1 + 2 * e, e * (e + 2))  # n and d: numerator and denominator of t, over e^2x where x > 0
+    d = choose(x > 0, 1 + 2 * e + 2 * e * e, e * (e + 2) + 2)
+    return n / d + x * 4 * choose(x > 0, e * e * (1 + e), e * (1 + e)) / (d * d)
+
+
+@activation(
+    "x * tanh(log(1 + exp(x)))",
+    exact=_mish_exact,
+    derivative=_mish_derivative,
+    limits={-inf: -0.0, inf: inf},
+    negative_zero=-0.0,
+    exceptions={-7.450580596923828e-08: -4.470348002882929e-08},
+    source="Misra, Mish: A Self Regularized Non-Monotonic Activation Function, arXiv:1908.08681, 2019",
+)
+def mish(x: Any) -> Any:
+    r"""Let x through as far as tanh(softplus(x)) opens the gate.
+
+    .. math:: \mathrm{mish}(x) = x \tanh(\log(1 + e^x)) = x\,\frac{n}{n + 2}, \quad n = e^x (e^x + 2)
+
+    One exponential does for tanh and softplus. From 20 on the gate is 1 in any precision. It dips to -0.309 at -1.192
+    and comes back to -0 at -inf (Keras gives NaN there). Below -40 it is x exp(x), as one word, since exp(x) alone
+    would be subnormal before the product is.
+
+    Examples
+    --------
+    >>> from refnet import activations
+    >>> activations.mish([-2.0, 0.0, 2.0])
+    array([-0.2525015,  0.       ,  1.943959 ], dtype=float32)
+    """
+    x = maximum(x, -1500.0)
+    below = minimum(x, 20.0)
+    e = exp(below)
+    n = fma(e, e, 2.0 * e)
+    return where(x < -40.0, exp_times(x, below, 0.0), x * ratio(n, 2.0, n))

@@ -1,0 +1,78 @@
+"""How NumPy reads the book: what may go in, what rows are made of, and the one rounding at the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from refnet.errors import DTypeError, ShapeError
+
+__all__ = ["as_floating", "narrow", "row_terms"]
+
+
+def as_floating(x: ArrayLike, who: str) -> NDArray[Any]:
+    """Return ``x`` as an array of native floating-point numbers; integers and booleans become float32.
+
+    Raises
+    ------
+    DTypeError, ShapeError
+        If ``x`` is complex, text, an object array, or a ragged list.
+    """
+    given_array = isinstance(x, (np.ndarray, np.generic))
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        raise ShapeError(f"{who}: input is ragged; accepted: rows of one length") from error
+    except TypeError as error:
+        raise DTypeError(f"{who}: input of type {type(x).__name__} is not accepted; accepted: real numbers") from error
+    if array.dtype.kind in "iub" or (array.dtype == np.float64 and not given_array):
+        return array.astype(np.float32)
+    if (array.dtype.kind == "f" and array.dtype.itemsize <= 8) or array.dtype.name == "bfloat16":
+        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    found = f"type {type(x).__name__}" if array.dtype == object and not given_array else f"dtype {array.dtype}"
+    raise DTypeError(f"{who}: input of {found} is not accepted; accepted: real numbers")
+
+
+def narrow(y: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Round float64 ``y`` to ``dtype`` once.
+
+    NumPy's conversion to bfloat16 passes through float32 and rounds there too; rounding to odd on the way makes
+    the second rounding the only one that counts.
+    """
+    with np.errstate(over="ignore", under="ignore"):  # an infinity is the right result
+        if dtype.name != "bfloat16":
+            return y.astype(dtype)
+        half = y.astype(np.float32)
+    even = half.view(np.int32) & 1 == 0
+    inexact = np.isfinite(half) & (half != y)
+    outward = np.nextafter(half, np.where(y > half, np.inf, -np.inf).astype(np.float32))
+    with np.errstate(over="ignore", under="ignore"):
+        return np.where(even & inexact, outward, half).astype(dtype)
+
+
+def row_terms(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return what rowwise formulas are written in: the row's highest entry, each entry's term, and the rest.
+
+    ``highest = max(x)``, ``term = exp(x - highest)``, and ``rest``, the sum of the terms of all entries
+    but one highest. The sum of all terms is ``1 + rest``; keeping the 1 apart is what keeps the logarithm
+    accurate when one entry dominates. A term is 1 at every highest entry, and NaN there if that makes no sense:
+    several entries of inf, or nothing but -inf.
+    """
+    if x.shape[-1] == 0:
+        return x, x, x
+    highest = x.max(axis=-1, keepdims=True)
+    first = x.argmax(axis=-1, keepdims=True)
+    with np.errstate(all="ignore"):
+        gap = x - highest
+        kept = gap - x
+        low = (x - (gap - kept)) - (highest + kept)  # what rounding took from the gap, exactly (Knuth)
+        term = np.exp(gap)
+        term = term + np.where(np.isfinite(low), term * low, 0.0)
+    top = x == highest
+    senseless = np.isinf(highest) & ((highest < 0.0) | (top.sum(axis=-1, keepdims=True) > 1))
+    term = np.where(top, np.where(senseless, np.nan, 1.0), np.where(np.isinf(x), 0.0, term))
+    others = np.where(senseless, 0.0, term)
+    np.put_along_axis(others, first, 0.0, axis=-1)
+    return highest, term, np.where(np.isnan(highest), np.nan, others.sum(axis=-1, keepdims=True))

@@ -1,0 +1,188 @@
+"""Activations that level off on both sides, and what is made of them."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any
+
+from refnet.activations.activation import activation
+from refnet.elementary import absolute, choose, copysign, exp, expm1, maximum, minimum, ratio, sum_odd, where
+
+#: Below this the next term of the series around 0 is under 2^-54 of the value.
+NEAR_ZERO = 2.0**-10
+
+
+@activation(
+    "1 / (1 + exp(-x))",
+    exact=lambda m, x: 1 / (1 + m.exp(-x)),
+    derivative=lambda m, x: 1 / ((1 + m.exp(-x)) * (1 + m.exp(x))),
+    limits={-inf: 0.0, inf: 1.0},
+    negative_zero=0.5,
+    source="the logistic function; Verhulst, Recherches sur la loi d'accroissement de la population, 1845",
+)
+def sigmoid(x: Any) -> Any:
+    r"""Squash x into (0, 1): an odds ratio turned into a probability.
+
+    .. math:: \sigma(x) = \frac{1}{1 + e^{-x}}
+
+    Evaluated as e / (1 + e) with e = exp(-|x|) where x is negative, so that nothing overflows and the small
+    results keep all their digits. Around 0 the value is 1/2 + x/4 - x^3/48; for many float32 x the first two terms
+    lie halfway between two float32 numbers and the third, too small for a float64, decides: hence the series with
+    its last sum rounded to odd. It is 0 at -inf, 0.5 at both zeros, 1 at inf.
+
+    Examples
+    --------
+    >>> from refnet import activations
+    >>> activations.sigmoid([-2.0, 0.0, 2.0])
+    array([0.11920292, 0.5       , 0.8807971 ], dtype=float32)
+    """
+    e = exp(-absolute(x))
+    near = sum_odd(0.5, x * (0.25 - x * x * (1.0 / 48.0)))
+    return where(absolute(x) < NEAR_ZERO, near, ratio(where(x >= 0.0, 1.0, e), 1.0, e))
+
+
+@activation(
+    "(exp(x) - exp(-x)) / (exp(x) + exp(-x))",
+    exact=lambda m, x: m.tanh(x),
+    derivative=lambda m, x: 1 / m.cosh(x) ** 2,
+    limits={-inf: -1.0, inf: 1.0},
+    negative_zero=-0.0,
+    source="the hyperbolic tangent; LeCun et al., Efficient BackProp, 1998",
+)
+def tanh(x: Any) -> Any:
+    r"""Squash x into (-1, 1), keeping its sign.
+
+    .. math:: \tanh(x) = \frac{e^x - e^{-x}}{e^x + e^{-x}}
+
+    Evaluated as t / (t + 2) with t = exp(2|x|) - 1, because the two exponentials cancel near 0, where tanh(x) is
+    about x; the sign of x is put back at the end. From 20 on the result is 1 in any precision, and |x| stops there to
+    keep t finite. It is odd: -0 gives -0.
+
+    Examples
+    --------
+    >>> from refnet import activations
+    >>> activations.tanh([-1.0, 0.0, 1e-8])
+    array([-7.615942e-01,  0.000000e+00,  1.000000e-08], dtype=float32)
+    """
+    t = expm1(2.0 * minimum(absolute(x), 20.0))
+    return copysign(ratio(t, 2.0, t), x)
+
+
+@activation(
+    "x / (1 + |x|)",
+    exact=lambda m, x: m.mpf(x) / (1 + abs(m.mpf(x))),
+    derivative=lambda m, x: 1 / (1 + abs(x)) ** 2,
+    limits={-inf: -1.0, inf: 1.0},
+    negative_zero=-0.0,
+    exceptions={0.008514663204550743: 0.008442775346338749, -0.008514663204550743: -0.008442775346338749},
+    source="Turian, Bergstra and Bengio, Quadratic Features and Deep Architectures for Chunking, 2009",
+)
+def softsign(x: Any) -> Any:
+    r"""Squash x into (-1, 1) without an exponential; it levels off slowly, like 1 - 1/|x|.
+
+    .. math:: \mathrm{softsign}(x) = \frac{x}{1 + |x|}
+
+    At the infinities it is -1 and 1 (Keras gives NaN); x is held inside 1e300 so that inf / inf never arises.
+
+    Examples
+    --------
+    >>> from refnet import activations
+    >>> activations.softsign([-1.0, 0.0, 3.0, float("inf")])
+    array([-0.5 ,  0.  ,  0.75,  1.  ], dtype=float32)
+    """
+    x = maximum(minimum(x, 1e300), -1e300)
+    return ratio(x, 1.0, absolute(x))
+
+
+@activation(
+    "clip((x + 3) / 6, 0, 1)",
+    exact=lambda m, x: min(max((m.mpf(x) + 3) / 6, m.mpf(0)), m.mpf(1)),
+    derivative=lambda m, x: choose(abs(x) < 3, (1 + 0 * x) / 6, 0.0),
+    kinks=(-3.0, 3.0),
+    limits={-inf: 0.0, inf: 1.0},
+    negative_zero=0.5,
+    source="Courbariaux, Bengio and David, BinaryConnect, arXiv:1511.00363, 2015; Keras 3's slope of 1/6",
+)
+def hard_sigmoid(x: Any) -> Any:
+    r"""Replace the sigmoid's curve by a straight line between -3 and 3.
+
+    .. math:: \mathrm{hard\_sigmoid}(x) = \min\!\left(\max\!\left(\frac{x + 3}{6}, 0\right), 1\right)
+
+    Keras 2 had a slope of 0.2 between -2.5 and 2.5. At the kinks the derivative is 0. Right of -1.5 the line is
+    x/6 + 1/2, which rounds less; left of it x + 3 is exact, and small results keep all their digits.
+
+    Examples
+    --------
+    >>> from refnet import activations
+    >>> activations.hard_sigmoid([-3.0, -1.0, 0.0, 3.0])
+    array([0.        , 0.33333334, 0.5       , 1.        ], dtype=float32)
+    """
+    line = where(x < -1.5, (x + 3.0) / 6.0, x / 6.0 + 0.5)
+    return minimum(maximum(line, 0.0), 1.0)
+
+
+@activation(
+    "clip((x + 1) / 2, 0, 1)",
+    exact=lambda m, x: min(max((m.mpf(x) + 1) / 2, m.mpf(0)), m.mpf(1)),
+    derivative=lambda m, x: choose(abs(x) < 1, 0.5, 0.0),
+    kinks=(-1.0, 1.0),
+    limits={-inf: 0.0, inf: 1.0},
+    negative_zero=0.5,
+    source="Blondel, Martins and Niculae, Learning with Fenchel-Young Losses, arXiv:1901.02324, 2019",
+)
+def sparse_sigmoid(x: Any) -> Any:
+    r"""Give the probability that sparsemax gives to a score of x beside one of 0.
+
+    .. math:: \mathrm{sparse\_sigmoid}(x) = \min\!\left(\max\!\left(\frac{x + 1}{2}, 0\right), 1\right)
+
+    At the kinks, -1 and 1, the derivative is 0.
+
+    Examples
+    --------
+    >>> from refnet import activations
+    >>> activations.sparse_sigmoid([-1.0, 0.0, 0.5, 2.0])
+    array([0.  , 0.5 , 0.75, 1.  ], dtype=float32)
+    """
+    return minimum(maximum(0.5 * (x + 1.0), 0.0), 1.0)
+
+
+def _tanh_shrink_exact(m: Any, x: Any) -> Any:
+    if abs(x) < 1000:
+        lost = 2 * max(0, -m.frexp(x)[1]) + 10  # x and tanh(x) cancel near 0
+        with m.workprec(getattr(m, "mp", m).prec + lost):
+            return m.mpf(x) - m.tanh(x)
+    # No precision reaches exp(-2|x|) here; only on which side of |x| - 1 the value lies can matter.
+    value = m.fadd(abs(m.mpf(x)) - 1, m.exp(-500), exact=True)
+    return value if x > 0 else m.fneg(value, exact=True)
+
+
+@activation(
+    "x - tanh(x)",
+    exact=_tanh_shrink_exact,
+    derivative=lambda m, x: m.tanh(x) ** 2,
+    limits={-inf: -inf, inf: inf},
+    negative_zero=-0.0,
+    source="keras.activations.tanh_shrink; Lambert's continued fraction, 1761",
+)
+def tanh_shrink(x: Any) -> Any:
+    r"""Take from x what tanh keeps of it: nearly nothing near 0, all but 1 far out.
+
+    .. math:: \mathrm{tanh\_shrink}(x) = x - \tanh x
+
+    Inside (-1, 1), where x and tanh(x) cancel, it is x^3/3 times a factor that comes from the ninth convergent of
+    Lambert's continued fraction tanh x = x / (1 + x^2 / (3 + x^2 / (5 + ...))), to within 2^-62. Outside it is
+    |x| - 1 + 2 / (exp(2|x|) + 1). Both end in a sum rounded to odd: x^3/3, and x - 1 beyond 2^24, may lie halfway
+    between two float32 numbers, and then the small second part decides, which is why its exponent is held at 700.
+
+    Examples
+    --------
+    >>> from refnet import activations
+    >>> activations.tanh_shrink([-2.0, 0.0, 0.001])
+    array([-1.0359725e+00,  0.0000000e+00,  3.3333325e-10], dtype=float32)
+    """
+    z = x * x
+    above = z * (261891630.0 + z * (18050175.0 + z * (311025.0 + z * (1482.0 + z))))
+    below = 654729075.0 + z * (310134825.0 + z * (18918900.0 + z * (315315.0 + z * (1485.0 + z))))
+    near = sum_odd(x * z / 3.0, x * z / 3.0 * -(above / below))
+    far = sum_odd(absolute(x) - 1.0, 2.0 / (exp(minimum(2.0 * absolute(x), 700.0)) + 1.0))
+    return where(absolute(x) < 1.0, near, copysign(far, x))

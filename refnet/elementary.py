@@ -1,0 +1,179 @@
+"""The words that formulas are written in, as NumPy reads them.
+
+Each word of ``__all__`` has a second, compiled meaning for one float64 number in ``refnet/engine/elementary.py``.
+A formula that uses only these words, arithmetic and comparisons runs unchanged in both readings.
+
+The others (`choose`, `cosh`, `hypot`, `pi`, `tanh` for derivatives, `two_sum` for arrays) are never compiled.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "absolute",
+    "copysign",
+    "exp",
+    "exp_sum",
+    "exp_times",
+    "expm1",
+    "fma",
+    "log1p",
+    "log1p_unit",
+    "maximum",
+    "minimum",
+    "normal_cdf",
+    "normal_cdf_times",
+    "ratio",
+    "sqrt",
+    "sum_odd",
+    "where",
+]
+
+absolute = np.abs
+copysign = np.copysign
+exp = np.exp
+expm1 = np.expm1
+log1p = np.log1p
+maximum = np.maximum
+minimum = np.minimum
+sqrt = np.sqrt
+where = np.where
+
+cosh = np.cosh
+hypot = np.hypot
+pi = math.pi
+tanh = np.tanh
+
+# Below this exp(x) is subnormal in float64, or nearly. There the exponent gets DEEP_HIGH + DEEP_LOW = 64 log 2 added,
+# which makes the result 2^64 times as large; x + DEEP_HIGH is exact.
+DEEP = -700.0
+DEEP_HIGH = 44.36141955583639
+DEEP_LOW = 1.0806560032487666e-13
+
+_SQRT_HALF = 0.7071067811865476
+_SQRT_HALF_LOW = -4.833646656726457e-17  # sqrt(1/2) - _SQRT_HALF
+_TWO_OVER_SQRT_PI = 1.1283791670955126
+
+_erfc = np.frompyfunc(math.erfc, 1, 1)
+
+
+def erfc(x: Any) -> Any:
+    """Return the complementary error function, 1 - erf(x), without the cancellation (float64)."""
+    return np.asarray(_erfc(x), dtype=np.float64)[()]
+
+
+def log1p_unit(x: Any) -> Any:
+    """Return log(1 + x) for 0 <= x <= 1; the engine has a shorter way there."""
+    return np.log1p(x)
+
+
+def fma(a: Any, b: Any, c: Any) -> Any:
+    """Return a * b + c with (almost always) one rounding, as the processor's instruction does.
+
+    The product is split into its rounded value and its exact error (Veltkamp, Dekker, "A floating-point technique
+    for extending the available precision", 1971).
+    """
+    product = np.asarray(a * b, dtype=np.float64)
+    high_a, low_a = _halves(a)
+    high_b, low_b = _halves(b)
+    error = ((high_a * high_b - product) + high_a * low_b + low_a * high_b) + low_a * low_b
+    total, lost = two_sum(product, c)
+    rest = lost + error
+    kept = np.isfinite(rest) & (rest != 0.0)  # adding a zero would lose the sign of another
+    return np.where(kept, total + rest, product + c)[()]
+
+
+def _halves(a: Any) -> tuple[Any, Any]:
+    """Split a into two numbers of 26 bits, whose products are exact."""
+    scaled = 134217729.0 * a  # 2^27 + 1
+    high = scaled - (scaled - a)
+    return high, a - high
+
+
+def two_sum(a: Any, b: Any) -> tuple[Any, Any]:
+    """Return a + b rounded, and what the rounding lost, exactly (Knuth)."""
+    total = np.asarray(a + b, dtype=np.float64)
+    kept = total - a
+    return total, (a - (total - kept)) + (b - kept)
+
+
+def exp_sum(high: Any, low: Any) -> Any:
+    """Return exp(high + low) where low is the part of an exponent that was rounded away from high."""
+    power = np.exp(high)
+    return np.where(np.isfinite(power), power + power * low, power)[()]
+
+
+def exp_times(a: Any, high: Any, low: Any) -> Any:
+    """Return a exp(high + low), where exp alone may be subnormal and the product is not; low as in `exp_sum`."""
+    deep = high < DEEP
+    power = exp_sum(high + np.where(deep, DEEP_HIGH, 0.0), low + np.where(deep, DEEP_LOW, 0.0))
+    return a * power * np.where(deep, 2.0**-64, 1.0)
+
+
+def sum_odd(a: Any, b: Any) -> Any:
+    """Return a + b rounded to odd: an inexact sum ends in an odd bit, on the side where the true sum lies.
+
+    Rounding that once more, to float32 or less, gives what rounding the true sum would give (Boldo and Melquiond,
+    "Emulation of FMA and correctly rounded sums: proved algorithms using rounding to odd", 2008). It matters where a
+    sum lies halfway between two float32 numbers but for a part too small for float64. The engine adds plainly when
+    the result stays float64. Adding a zero changes nothing, not even the sign of a zero.
+
+    Examples
+    --------
+    >>> float(1.0 + 2.0**-60) == 1.0, float(sum_odd(1.0, 2.0**-60)) > 1.0
+    (True, True)
+    """
+    total, lost = two_sum(a, b)
+    even = total.view(np.int64) & 1 == 0
+    nudged = np.nextafter(total, np.copysign(np.inf, lost))
+    odd = np.where(even & (lost != 0) & np.isfinite(lost), nudged, total)
+    return np.where(b == 0.0, a, odd)[()]
+
+
+def ratio(a: Any, b: Any, c: Any) -> Any:
+    """Return a / (b + c) with (almost always) one rounding: neither the sum nor the quotient is rounded before the end.
+
+    Examples
+    --------
+    >>> float(ratio(1.0, 1.0, 2.0**-60)), float(ratio(1.0, 1.0, 2.0**-53))
+    (1.0, 0.9999999999999999)
+    """
+    total, lost = two_sum(b, c)
+    quotient = a / total
+    residual = fma(-quotient, total, a) - quotient * lost
+    return np.where(np.isfinite(residual) & (residual != 0.0), quotient + residual / total, quotient)[()]
+
+
+def normal_cdf(x: Any) -> Any:
+    """Return the standard normal distribution function, erfc(-x / sqrt(2)) / 2, to about an ulp in its tail too.
+
+    The tail falls like exp(-x^2 / 2), so rounding -x / sqrt(2) costs x^2 ulp; its low part puts that right.
+    """
+    a = -x * _SQRT_HALF
+    low = fma(-x, _SQRT_HALF, -a) - x * _SQRT_HALF_LOW
+    slope = np.where(np.abs(a) < 30.0, _TWO_OVER_SQRT_PI * np.exp(-a * a) * low, 0.0)
+    return 0.5 * (erfc(a) - slope)
+
+
+def normal_cdf_times(a: Any, x: Any) -> Any:
+    """Return a times the standard normal distribution function of x; see `normal_cdf`."""
+    return a * normal_cdf(x)
+
+
+def choose(condition: Any, a: Any, b: Any) -> Any:
+    """Return ``a`` where ``condition`` holds, else ``b``: for derivatives, which meet arrays and mpmath's numbers.
+
+    Examples
+    --------
+    >>> choose(True, 1, 2)
+    1
+    """
+    if isinstance(condition, np.ndarray):
+        chosen: NDArray[Any] = np.where(condition, a, b)
+        return chosen
+    return a if condition else b

@@ -1,0 +1,32 @@
+"""The fast path: a model's operations as a Plan of compiled steps. The only folder that imports numba and llvmlite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+__all__ = ["warmup"]
+
+
+def warmup() -> Iterator[str]:
+    """Compile whatever is not in the cache yet, and yield the name of each function as it is ready.
+
+    A first prediction compiles what it needs by itself; this does it ahead, for every activation and dtype.
+
+    Examples
+    --------
+    >>> from refnet.engine import warmup
+    >>> next(warmup())
+    'walk float32'
+    """
+    from refnet import activations
+    from refnet.engine.forward import activation_kernel, walk_door
+
+    for dtype in ("float32", "float64"):
+        walk_door(dtype)
+        yield f"walk {dtype}"
+        for name in activations.names():
+            block = activations.get(name)
+            for form in (block, *(block.with_parameters(**{flag: True}) for flag in block.flags)):
+                if form.kind != "array":
+                    activation_kernel(form, dtype)
+                    yield f"{form.formula.__name__} {dtype}"

@@ -1,0 +1,152 @@
+"""Compiled functions, kept on disk as object code and loaded without numba.
+
+numba is imported only to compile. What it compiles is one ELF object of a few kB per function; llvmlite
+loads it in a millisecond. A file belongs to exactly these sources, versions and this CPU: all of them are in
+the folder's name. Files are written whole or not at all, and their SHA-256 is checked before use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import hashlib
+import importlib.util
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from refnet.engine.machine import machine
+
+__all__ = ["cache_folder", "compile_count", "native"]
+
+# A recipe returns the function to compile and its numba signature; it imports numba itself.
+Recipe = Callable[[], tuple[Callable[..., Any], Any]]
+
+_lock = threading.RLock()
+_addresses: dict[str, int] = {}
+_engines: list[Any] = []  # the loaded code; it must live as long as its addresses
+_compiled: list[str] = []
+
+
+def native(name: str, recipe: Recipe, *, keep: bool = True) -> int:
+    """Return the address of the compiled function ``name``; load it from disk or compile it.
+
+    Parameters
+    ----------
+    name : str
+        A file name; with `cache_folder` it identifies the code.
+    recipe : callable
+        Called only if there is nothing usable on disk.
+    keep : bool
+        Whether the code may be read from and written to disk (False for a user's own formulas).
+    """
+    # Without fused multiply-add the code calls the C library, by symbols that only numba sets up: no loading then.
+    keep = keep and machine().vector_bytes > 16
+    with _lock:
+        address = _addresses.get(name)
+        if address is None:
+            entry = _read(name) if keep else None
+            if entry is None:
+                entry = _compile(name, recipe)
+                if keep:
+                    _write(name, *entry)
+            address = _addresses[name] = _load(*entry)
+        return address
+
+
+def compile_count() -> int:
+    """Return how many functions this process has compiled, rather than loaded."""
+    return len(_compiled)
+
+
+@functools.cache
+def cache_folder() -> Path:
+    """Return the folder of compiled code for these sources, versions and this CPU.
+
+    It lies below ``REFNET_CACHE_DIR``, or else the user's cache folder.
+    """
+    import llvmlite
+    import numpy as np
+
+    base = os.environ.get("REFNET_CACHE_DIR") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "refnet"
+    digest = hashlib.sha256()
+    numba = importlib.util.find_spec("numba")
+    if numba is not None and numba.origin is not None:
+        digest.update((Path(numba.origin).parent / "_version.py").read_bytes())
+    digest.update(repr((llvmlite.__version__, np.__version__, sys.version, machine())).encode())
+    package = Path(__file__).parents[1]
+    sources = [*package.glob("engine/*.py"), *package.glob("activations/*.py"), package / "elementary.py"]
+    for source in sorted(sources):
+        digest.update(source.name.encode() + source.read_bytes())
+    return Path(base).expanduser() / digest.hexdigest()[:24]
+
+
+def _compile(name: str, recipe: Recipe) -> tuple[str, bytes]:
+    if not _compiled and sys.stderr.isatty():
+        sys.stderr.write("refnet: compiling kernels for this machine; this happens once\n")
+    import numba
+
+    function, signature = recipe()
+    compiled = numba.cfunc(signature, error_model="numpy")(function)
+    _compiled.append(name)
+    _, _, (code, *_) = compiled._library.serialize_using_object_code()
+    return compiled._wrapper_name, code
+
+
+def _load(symbol: str, code: bytes) -> int:
+    import llvmlite.binding as llvm
+
+    # numba's wrapper names these for the case that a kernel raises. Ours cannot raise, so they are never called,
+    # but the linker wants an address.
+    for unused in ("numba_gil_ensure", "numba_gil_release"):
+        if not llvm.address_of_symbol(unused):
+            llvm.add_symbol(unused, ctypes.cast(ctypes.pythonapi.PyErr_Clear, ctypes.c_void_p).value)
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    _engines.append(engine)
+    return int(engine.get_function_address(symbol))
+
+
+@functools.cache
+def _target_machine() -> Any:
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.Target.from_default_triple().create_target_machine(jit=True)
+
+
+def _read(name: str) -> tuple[str, bytes] | None:
+    """Return the symbol and the code of a cached function, or None if it is absent or damaged."""
+    try:
+        content = (cache_folder() / f"{name}.o").read_bytes()
+    except OSError:
+        return None
+    digest, body = content[:32], content[32:]
+    if hashlib.sha256(body).digest() != digest:
+        return None
+    symbol, _, code = body.partition(b"\n")
+    return symbol.decode(), code
+
+
+def _write(name: str, symbol: str, code: bytes) -> None:
+    """Put a function into the cache, whole or not at all; a folder that cannot be written is no error."""
+    body = symbol.encode() + b"\n" + code
+    folder = cache_folder()
+    temporary = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=folder)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(hashlib.sha256(body).digest() + body)
+        Path(temporary).replace(folder / f"{name}.o")
+    except OSError:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()

@@ -1,0 +1,63 @@
+"""The most that the matrix kernel can do on this machine: one block of sums, all operands in the first-level cache."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from typing import Any
+
+import numpy as np
+
+from refnet.engine.machine import machine
+from refnet.engine.objects import native
+
+__all__ = ["peak"]
+
+INNER = 96  # 96 x 48 float32 of weight are 18 kB, of a first-level cache of 32 kB or more
+
+
+def peak(seconds: float = 0.2) -> float:
+    """Return the float32 operations per second of the matrix kernel on one thread, a fused multiply-add being two.
+
+    It releases the GIL, and is compiled once as every kernel.
+
+    Parameters
+    ----------
+    seconds : float
+        How long to measure, in all. The best of many short runs counts.
+
+    Examples
+    --------
+    >>> from refnet.engine.peak import peak
+    >>> peak(0.01) > 1e8
+    True
+    """
+    rows, vectors = machine().tile(4)
+    columns = vectors * machine().lanes(4)
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((rows, INNER)).astype(np.float32)
+    weight = rng.standard_normal((INNER, columns)).astype(np.float32)
+    z = np.zeros((rows, columns), np.float32)
+    door = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)(native("peak-float32", _recipe))
+    times, best, end = 200, 0.0, time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        door(x.ctypes.data, weight.ctypes.data, z.ctypes.data, times)
+        best = max(best, 2.0 * times * z.size * INNER / (time.perf_counter() - start))
+    return best
+
+
+def _recipe() -> tuple[Any, Any]:
+    from numba import types
+
+    from refnet.engine.gemm import matmul
+
+    product = matmul("float32")
+    rows, vectors = machine().tile(4)
+    columns = vectors * machine().lanes(4)
+
+    def run(x: int, weight: int, z: int, times: int) -> None:
+        for _ in range(times):
+            product(x, weight, z, rows, INNER, columns, 0)
+
+    return run, types.void(*[types.int64] * 4)

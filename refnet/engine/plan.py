@@ -1,0 +1,214 @@
+"""operations -> Plan: an immutable table of steps; what a forward pass is."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refnet.engine import threads
+from refnet.engine.forward import activation_kernel, parameter_values, walk_door
+from refnet.engine.machine import machine
+from refnet.engine.pack import pack
+from refnet.engine.table import KERNEL, MATMUL, X, Y, work_size
+from refnet.layers.inputs import Shape, as_input
+from refnet.layers.operations import Activate, Call, Matmul, Operation
+
+__all__ = ["Plan"]
+
+#: Bytes of intermediate results that a tile of rows may have; about half of a core's second-level cache.
+TILE_BYTES = 256 * 1024
+TILE_ROWS = 256
+
+#: Multiply-adds below which a second thread costs more than it brings.
+PARALLEL_WORK = 2_000_000
+
+
+class Chain:
+    """Steps that run in one call of compiled code: products and the book's activations.
+
+    Immutable once made. ``table`` is what the walk reads (see `refnet.engine.table`); ``arrays`` are the
+    weights, biases and parameters whose addresses stand in it.
+    """
+
+    def __init__(self, operations: Sequence[Operation], width: int, dtype: np.dtype[Any]) -> None:
+        self.width, self.dtype = width, dtype
+        self.arrays: list[NDArray[Any]] = []
+        self.lines: list[str] = []
+        self.work = 0  # multiply-adds, and activations counted as 20, per row
+        widths = [width]
+        rows = [self._step(operation, widths) for operation in operations]
+        self.out_width = widths[-1]
+        widest = max([0, *widths[1:-1]])
+        self.tile = int(min(TILE_ROWS, max(8, TILE_BYTES // max(1, 2 * widest * dtype.itemsize) // 8 * 8)))
+        buffer = self.tile * widest * dtype.itemsize
+        self._place(rows, buffer)
+        work_numbers = max([0, *(work_size(row[4]) for row in rows if row[0] == KERNEL)])
+        self.scratch_bytes = 2 * buffer + 8 * work_numbers + 64
+        head = [len(rows), self.tile, width, self.out_width, 2 * buffer, 0, 0, 0]
+        self.parallel_rows = max(2, -(-PARALLEL_WORK // max(1, self.work)))
+        self.table = np.array([head, *rows], dtype=np.int64)
+        self.address = self.table.ctypes.data
+        self.walk = walk_door(dtype.name)
+        self._free: list[tuple[int, NDArray[np.uint8]]] = []
+
+    def _step(self, operation: Operation, widths: list[int]) -> list[int]:
+        inner = widths[-1]
+        if isinstance(operation, Matmul):
+            columns = operation.weight.shape[1]
+            packed = self._keep(pack(operation.weight.astype(self.dtype, copy=False)))
+            bias = operation.bias
+            bias_address = 0 if bias is None else self._keep(np.array(bias, dtype=self.dtype))
+            self.lines.append(f"z = x W{'' if bias is None else ' + b'}   ({inner}, {columns})")
+            self.work += inner * columns
+            widths.append(columns)
+            return [MATMUL, 0, 0, inner, columns, packed, bias_address, 0]
+        assert isinstance(operation, Activate)
+        activation = operation.activation
+        kernel = activation_kernel(activation, self.dtype.name)
+        parameters = self._keep(parameter_values(activation, self.dtype))
+        self.lines.append(f"{activation!r}   ({inner},)")
+        self.work += 20 * inner
+        widths.append(inner)
+        return [KERNEL, 0, 0, inner, inner, kernel, parameters, 0]
+
+    def _keep(self, array: NDArray[Any]) -> int:
+        self.arrays.append(array)
+        return int(array.ctypes.data)
+
+    @staticmethod
+    def _place(rows: list[list[int]], buffer: int) -> None:
+        """Choose each step's source and target: from x through two buffers in turn to y.
+
+        No step works in place: where source and target overlap, compiled loops fall back to one number at a time.
+        """
+        source, target = X, 0
+        for row in rows:
+            row[1:3] = [source, target]
+            source, target = target, buffer - target
+        rows[-1][2] = Y
+
+    def __call__(self, x: NDArray[Any]) -> NDArray[Any]:
+        """x (rows, in), C-contiguous and of the chain's dtype -> y (rows, out)."""
+        rows = len(x)
+        y = np.empty((rows, self.out_width), self.dtype)
+        if rows >= self.parallel_rows:
+            self._run_in_parts(x, y, rows)
+        elif rows:
+            self._run(x, y, 0, rows)
+        return y
+
+    def _run(self, x: NDArray[Any], y: NDArray[Any], first: int, last: int) -> None:
+        try:
+            scratch = self._free.pop()
+        except IndexError:
+            memory = np.empty(self.scratch_bytes, np.uint8)
+            scratch = (-(-memory.ctypes.data // 64) * 64, memory)
+        self.walk(self.address, x, y, first, last, scratch[0])
+        self._free.append(scratch)
+
+    def _run_in_parts(self, x: NDArray[Any], y: NDArray[Any], rows: int) -> None:
+        parts = min(threads.get_num_threads(), -(-rows // 8))
+        edges = [rows * part // parts // 8 * 8 for part in range(parts)] + [rows]
+        threads.run(lambda part: self._run(x, y, edges[part], edges[part + 1]), parts)
+
+
+class Plan:
+    """A forward pass, ready to run: chains of compiled steps, and Python functions between them.
+
+    Parameters
+    ----------
+    operations : sequence of Operation
+        What the layers ask for, in order.
+    in_features : int
+        The last dimension of the input.
+    dtype : {"float32", "float64"}
+    who : str
+        Who to name in messages.
+    in_shape : tuple of int or None, optional
+        The shape to accept, batch first. Without it any rank from 2 up will do, and the last axis counts.
+    """
+
+    def __init__(
+        self,
+        operations: Sequence[Operation],
+        in_features: int,
+        dtype: Any,
+        who: str = "the model",
+        in_shape: Shape | None = None,
+    ) -> None:
+        self.in_features, self.dtype, self.who, self.in_shape = in_features, np.dtype(dtype), who, in_shape
+        self.parts: tuple[Chain | Call, ...] = tuple(_parts(operations, in_features, self.dtype))
+        only = self.parts[0] if len(self.parts) == 1 else None
+        self._only = only if isinstance(only, Chain) else None
+
+    def __call__(self, x: Any) -> NDArray[Any]:
+        """x (..., in), real numbers in any layout -> y (..., out) in the plan's dtype. x is never modified."""
+        if (
+            self._only is None
+            or type(x) is not np.ndarray
+            or x.dtype is not self.dtype
+            or x.ndim != 2
+            or x.shape[1] != self.in_features
+            or not x.flags.carray  # contiguous, aligned and writeable; a read-only array takes the slower way
+        ):
+            return self._general(x)
+        return self._only(x)
+
+    def _general(self, x: Any) -> NDArray[Any]:
+        shape = self.in_shape or (None, self.in_features)
+        y = as_input(x, shape, self.dtype, self.who, any_rank=self.in_shape is None)
+        if not self.parts:
+            return y.copy()
+        for part in self.parts:
+            if isinstance(part, Chain):
+                lead, width = y.shape[:-1], y.shape[-1]
+                y = part(np.ascontiguousarray(y).reshape(math.prod(lead), width)).reshape(*lead, part.out_width)
+            else:
+                y = np.asarray(part.function(y), dtype=self.dtype)
+        return y
+
+    def __str__(self) -> str:
+        lines = [f"Plan of {self.who}: {self.dtype} on {machine().cpu}, vectors of {machine().vector_bytes} bytes"]
+        for part in self.parts:
+            if isinstance(part, Chain):
+                lines.append(f"  tiles of {part.tile} rows through")
+                lines += [f"    {line}" for line in part.lines]
+            else:
+                lines.append(f"  Python: {part.text}")
+        return os.linesep.join(lines)
+
+
+def _parts(operations: Sequence[Operation], width: int, dtype: np.dtype[Any]) -> list[Chain | Call]:
+    parts: list[Chain | Call] = []
+    chain: list[Operation] = []
+
+    def close() -> None:
+        nonlocal width
+        if chain:
+            parts.append(Chain(tuple(chain), width, dtype))
+            width = parts[-1].out_width  # type: ignore[union-attr]
+            chain.clear()
+
+    for operation in operations:
+        if isinstance(operation, Activate) and operation.activation.name == "linear":
+            continue
+        if isinstance(operation, Activate):
+            if operation.activation.kind == "array":
+                operation = Call(operation.activation.numpy, repr(operation.activation))
+            elif width < 0:  # after a Python function the width is known only when it has run
+                operation = Call(operation.activation, repr(operation.activation))
+        if isinstance(operation, Call):
+            close()
+            parts.append(operation)
+            width = -1
+        else:
+            if width < 0 and isinstance(operation, Matmul):
+                width = operation.weight.shape[0]
+            chain.append(operation)
+    close()
+    return parts

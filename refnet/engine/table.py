@@ -1,0 +1,21 @@
+"""How a Plan's steps are laid out as int64 for the compiled walk: one row of `COLUMNS` numbers each.
+
+Row 0 is the head: number of steps, rows in a tile, width of x, width of y, offset of the work space in the
+scratch memory. Every further row is a step: operation, source, target, width in, width out, address of the
+packed weight or of the kernel, address of the bias or of the parameters. A source is an offset in the scratch
+memory or `X`, a target an offset or `Y`.
+"""
+
+from __future__ import annotations
+
+COLUMNS = 8
+MATMUL, KERNEL = 0, 1
+X, Y = -1, -2
+
+#: How many numbers a block of rows has at most in a rowwise kernel, unless one row has more.
+BLOCK = 1024
+
+
+def work_size(columns: int) -> int:
+    """Return how many float64 a kernel needs as work space for rows of ``columns``."""
+    return 5 * max(BLOCK, columns) + BLOCK

@@ -1,0 +1,67 @@
+"""LLVM's vector instructions, in the few forms that the matrix kernel and the row kernels use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+
+I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
+
+#: dtype name -> (LLVM's type, bytes)
+NUMBERS = {"float32": (ir.FloatType(), 4), "float64": (ir.DoubleType(), 8)}
+
+
+def size_of(number: Any) -> int:
+    """Return the bytes of an LLVM float or double."""
+    return 4 if number == ir.FloatType() else 8
+
+
+def constant(vector: Any, value: float) -> Any:
+    """Return a vector of one value."""
+    return ir.Constant(vector, [ir.Constant(vector.element, value)] * vector.count)
+
+
+def address_as(builder: Any, address: Any, kind: Any) -> Any:
+    """Return an int64 address as a pointer."""
+    return builder.inttoptr(address, kind.as_pointer())
+
+
+def splat(builder: Any, value: Any, lanes: int) -> Any:
+    """Return a vector with ``value`` in every lane."""
+    undefined = ir.Constant(ir.VectorType(value.type, lanes), ir.Undefined)
+    first = builder.insert_element(undefined, value, I32(0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(I32, lanes), None))
+
+
+def first_lanes(builder: Any, count: Any, lanes: int) -> Any:
+    """Return the mask of the lanes below ``count``."""
+    steps = ir.Constant(ir.VectorType(I64, lanes), list(range(lanes)))
+    return builder.icmp_signed("<", steps, splat(builder, count, lanes))
+
+
+def fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """Return a * b + c, rounded once."""
+    return builder.call(_intrinsic(builder, "fma", a.type, ir.FunctionType(a.type, [a.type] * 3)), [a, b, c])
+
+
+def masked_load(builder: Any, vector: Any, address: Any, mask: Any, missing: Any) -> Any:
+    """Load the lanes of the mask; the others are ``missing`` and their memory is not touched."""
+    pointer = address_as(builder, address, vector)
+    signature = ir.FunctionType(vector, [pointer.type, I32, mask.type, vector])
+    function = _intrinsic(builder, "masked.load", vector, signature)
+    return builder.call(function, [pointer, I32(size_of(vector.element)), mask, missing])
+
+
+def masked_store(builder: Any, value: Any, address: Any, mask: Any) -> None:
+    """Store the lanes of the mask; the memory of the others is not touched."""
+    pointer = address_as(builder, address, value.type)
+    signature = ir.FunctionType(ir.VoidType(), [value.type, pointer.type, I32, mask.type])
+    function = _intrinsic(builder, "masked.store", value.type, signature)
+    builder.call(function, [value, pointer, I32(size_of(value.type.element)), mask])
+
+
+def _intrinsic(builder: Any, name: str, vector: Any, signature: Any) -> Any:
+    kind = f"v{vector.count}f{8 * size_of(vector.element)}"
+    full = f"llvm.{name}.{kind}" + (".p0" if name.startswith("masked") else "")
+    return builder.module.globals.get(full) or ir.Function(builder.module, signature, full)

@@ -1,0 +1,87 @@
+"""Reading the arguments that layers share: shapes, dtypes, names, numbers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from refnet.errors import ArgumentError
+from refnet.layers.inputs import Shape
+from refnet.layers.naming import auto_name
+
+__all__ = ["as_shape", "checked_name", "dtype_name", "is_real", "note_once"]
+
+_log = logging.getLogger("refnet")
+_notes_given: set[str] = set()
+
+
+def note_once(text: str) -> None:
+    """Say something once in a process, to whoever listens: on the logger ``refnet``, at level INFO.
+
+    Not a warning: two in five of the world's Keras snippets pass ``input_shape=``, it does here exactly what they
+    mean by it, and a warning at each of their layers would bury the ones that matter.
+    """
+    if text not in _notes_given:
+        _notes_given.add(text)
+        _log.info(text)
+
+
+def dtype_name(dtype: Any, who: str) -> str:
+    """Return ``"float32"`` or ``"float64"`` from a name, a NumPy type, or a Keras policy or its config.
+
+    Raises
+    ------
+    ArgumentError
+        For every other dtype, such as float16 or a mixed policy.
+    """
+    if dtype is None:
+        return "float32"
+    name = dtype
+    if isinstance(dtype, Mapping):
+        name = dtype.get("config", {}).get("name")
+    elif not isinstance(dtype, str):
+        try:
+            name = np.dtype(dtype).name
+        except TypeError:
+            name = getattr(dtype, "name", dtype)
+    if name not in ("float32", "float64"):
+        raise ArgumentError(f"{who}: dtype {name!r} is not accepted; accepted: 'float32', 'float64'")
+    return str(name)
+
+
+def as_shape(shape: Any, who: str, *, what: str = "input_shape") -> Shape:
+    """Return a shape as a tuple of integers and Nones.
+
+    Raises
+    ------
+    ArgumentError
+        If it is anything but a sequence of such.
+    """
+    hint = f"; did you mean ({shape},)?" if isinstance(shape, (int, np.integer)) else ""
+    if isinstance(shape, str) or not isinstance(shape, Iterable):
+        raise ArgumentError(f"{who}: {what} is {shape!r}; accepted: a tuple of sizes{hint}")
+    sizes = tuple(shape)
+    for size in sizes:
+        whole = isinstance(size, (int, np.integer)) and not isinstance(size, bool)
+        if size is not None and not (whole and size >= 0):
+            raise ArgumentError(
+                f"{who}: {what} is {sizes}; accepted: a tuple of integers from 0 up, or None for any size"
+            )
+    return tuple(None if size is None else int(size) for size in sizes)
+
+
+def checked_name(name: Any, class_name: str) -> str:
+    """Return a layer's name: the one given, or the next automatic one."""
+    if name is None:
+        return auto_name(class_name)
+    if not isinstance(name, str) or not name or "/" in name:
+        raise ArgumentError(f"{class_name}: name is {name!r}; accepted: a string without '/'")
+    return name
+
+
+def is_real(value: Any) -> bool:
+    """Tell whether a value is one real number, of Python or of NumPy; True and False are not."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)

@@ -1,0 +1,30 @@
+"""The one lock that every change of weights, and every snapshot of them, goes through.
+
+A model's weights are many arrays in many layers. Swapping them, and gathering them for a Plan, happen under
+this lock, so that a Plan holds the weights of before or of after a `set_weights`, never some of each.
+It is held for moments only: building a Plan and running one happen outside it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+
+__all__ = ["state_lock"]
+
+_lock = threading.RLock()
+
+
+def state_lock() -> threading.RLock:
+    """Return the lock; to be used as ``with state_lock(): ...``."""
+    return _lock
+
+
+def _renew() -> None:
+    # A thread of the parent may have held the lock at the fork; it does not exist in the child.
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)

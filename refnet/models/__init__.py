@@ -1,0 +1,1 @@
+"""Models: stacks of layers, their summary, their trace."""
