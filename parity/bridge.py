@@ -1,0 +1,395 @@
+"""Models from Keras to refnet and back: the same layers, the same bits in the weights, or a refusal by name."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import refnet
+from parity.runners import keras_activations, keras_setup
+from refnet import activations, layers
+from refnet.activations import Activation
+from refnet.errors import DTypeError, NotBuiltError, RefnetError, ShapeError, UnsupportedError
+from refnet.layers.layer import LAYERS, Layer
+
+__all__ = [
+    "copy_weights",
+    "from_keras",
+    "in_dtype",
+    "is_keras_model",
+    "is_refnet_model",
+    "keras_chain",
+    "leaves",
+    "to_keras",
+    "weights_differ",
+]
+
+
+def is_keras_model(model: Any) -> bool:
+    """Return whether ``model`` is a model of Keras 3; loads Keras only if the class comes from there."""
+    if not any(base.__module__.split(".")[0] == "keras" for base in type(model).__mro__):
+        return False
+    return isinstance(model, keras_setup.load().Model)
+
+
+def is_refnet_model(model: Any) -> bool:
+    """Return whether ``model`` is a model of refnet."""
+    return isinstance(model, refnet.Sequential)
+
+
+def leaves(model: Any) -> list[Any]:
+    """Return the layers of a model of either library in order, those of nested models among them."""
+    if is_refnet_model(model):
+        return list(model.leaves())
+    keras = keras_setup.load()
+    flat: list[Any] = []
+    for layer in keras_chain(model):
+        flat += leaves(layer) if isinstance(layer, keras.Model) else [layer]
+    return flat
+
+
+def from_keras(model: Any) -> Any:
+    """Return a `refnet.Sequential` that computes what a Keras model computes.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A Sequential, or a functional model whose layers form a chain. Built.
+
+    Returns
+    -------
+    refnet.Sequential
+        With the same layer names and the same weights, bit for bit.
+
+    Raises
+    ------
+    UnsupportedError
+        If a layer, an activation or a dtype has no counterpart; the message names it.
+    NotBuiltError
+        If the model has no weights yet.
+    """
+    peers = keras_chain(model)
+    if not peers:
+        raise UnsupportedError(f"model {model.name!r} has no layers; accepted: at least one")
+    if not model.built:
+        raise NotBuiltError(f"model {model.name!r} is not built; give it an Input, or call it once")
+    found = [_layer_from_keras(peer) for peer in peers]
+    result = refnet.Sequential(name=model.name)
+    try:
+        shape = tuple(model.input_shape)
+    except (AttributeError, ValueError) as error:
+        raise NotBuiltError(f"model {model.name!r} has no input shape; give it an Input") from error
+    result.add(refnet.Input(shape=shape[1:], dtype=_dtype(peers[0])))
+    for layer in found:
+        result.add(layer)
+    copy_weights(model, result)
+    return result
+
+
+def to_keras(model: Any) -> Any:
+    """Return a `keras.Sequential` that computes what a refnet model computes.
+
+    Parameters
+    ----------
+    model : refnet.Sequential
+        Built.
+
+    Returns
+    -------
+    keras.Sequential
+        With the same layer names and the same weights, bit for bit.
+
+    Raises
+    ------
+    UnsupportedError
+        If a layer or an activation has no counterpart in the installed Keras; the message names it.
+    NotBuiltError
+        If the model is not built.
+    """
+    keras = keras_setup.load()
+    if not model.built:
+        raise NotBuiltError(f"model {model.name!r} is not built; give it an Input, or call it once")
+    if not model.layers:
+        raise UnsupportedError(f"model {model.name!r} has no layers; accepted: at least one")
+    _refuse_halved(model)
+    with keras_setup.quiet():
+        peers = [_layer_to_keras(layer) for layer in model.layers]
+        first = keras.Input(tuple(model.input_shape[1:]), dtype=model.layers[0].dtype)
+        result = keras.Sequential([first, *peers], name=model.name)
+    copy_weights(model, result)
+    return result
+
+
+def in_dtype(model: Any, dtype: str) -> Any:
+    """Return a refnet model with the same layers and weights in another dtype (rounded once, if it is narrower).
+
+    Parameters
+    ----------
+    model : refnet.Sequential
+        Built. The layers of nested models come out in one chain.
+    dtype : {"float32", "float64"}
+    """
+    result = refnet.Sequential([refnet.Input(shape=tuple(model.input_shape[1:]), dtype=dtype)], name=model.name)
+    for layer in model.leaves():
+        result.add(_layer_in_dtype(layer, dtype))
+    result.set_weights(model.get_weights())
+    return result
+
+
+def _layer_in_dtype(layer: Layer, dtype: str) -> Layer:
+    config = dict(layer.get_config()) | {"dtype": dtype}
+    if "activation" in config:
+        activation = getattr(layer, "activation", None)
+        config["activation"] = _layer_in_dtype(activation, dtype) if isinstance(activation, Layer) else activation
+    return type(layer).from_config(config)
+
+
+def _refuse_halved(model: Any) -> None:
+    """Refuse a layer behind a Dense that halves its units: Keras 3 builds it for all of them, and cannot run it."""
+    for layer in model.layers[:-1]:
+        if type(layer).__name__ == "Dense" and layer.output_shape[-1] != layer.units:
+            raise UnsupportedError(
+                f"Dense {layer.name!r}: Keras takes its output for {layer.units} wide, though {layer.activation_text}"
+                f" leaves {layer.output_shape[-1]}; accepted: such an activation in the last layer"
+            )
+
+
+def copy_weights(source: Any, target: Any) -> None:
+    """Copy all weights from a model of either library to one of the other, and check that every bit arrived.
+
+    Parameters
+    ----------
+    source, target : refnet.Sequential or keras.Model
+        The same layers in the same order.
+
+    Raises
+    ------
+    ShapeError, DTypeError
+        If the layers, or a weight's shape or dtype, do not match.
+    """
+    givers, takers = leaves(source), leaves(target)
+    if len(givers) != len(takers):
+        raise ShapeError(
+            f"model {target.name!r} has {len(takers)} layers, but {source.name!r} has {len(givers)};"
+            " accepted: the same layers"
+        )
+    for giver, taker in zip(givers, takers, strict=True):
+        _copy_layer(giver, taker)
+
+
+def _arrays(layer: Any) -> list[NDArray[Any]]:
+    """Return a layer's weights; Keras also lists the state of random generators, which inference does not use."""
+    if isinstance(layer, Layer):
+        return layer.get_weights()
+    return [np.asarray(array) for array in layer.get_weights()] if keras_weights_matter(layer) else []
+
+
+def keras_weights_matter(layer: Any) -> bool:
+    """Return whether a Keras layer's variables are weights, and not only the seed of a Dropout."""
+    return any("seed_generator" not in variable.path for variable in layer.variables)
+
+
+def _copy_layer(giver: Any, taker: Any) -> None:
+    who = f"layer {taker.name!r}"
+    given, present = _arrays(giver), _arrays(taker)
+    if len(given) != len(present):
+        raise ShapeError(f"{who}: {len(given)} weights given by {giver.name!r}; accepted: {len(present)}")
+    for position, (new, old) in enumerate(zip(given, present, strict=True)):
+        if new.shape != old.shape:
+            raise ShapeError(f"{who}: weight {position} of shape {new.shape} given; accepted: {old.shape}")
+        if new.dtype != old.dtype:
+            raise DTypeError(f"{who}: weight {position} of dtype {new.dtype} given; accepted: {old.dtype}")
+    if not given:
+        return
+    taker.set_weights(given)
+    difference = weights_differ(giver, taker)
+    if difference:
+        raise DTypeError(f"{who}: copying changed {difference}; accepted: the same bits")
+
+
+def weights_differ(first: Any, second: Any) -> str:
+    """Return where the weights of two layers differ in their bits, in words; empty if nowhere."""
+    names = _weight_names(first) or _weight_names(second)
+    ours, theirs = _arrays(first), _arrays(second)
+    if len(ours) != len(theirs):
+        return f"{len(ours)} weights against {len(theirs)}"
+    for name, a, b in zip(names, ours, theirs, strict=True):
+        if a.shape != b.shape or a.dtype != b.dtype:
+            return f"{name}: {a.shape} {a.dtype} against {b.shape} {b.dtype}"
+        bits = [np.ascontiguousarray(array).view(f"u{array.itemsize}") for array in (a, b)]
+        differing = np.argwhere(bits[0] != bits[1])
+        if len(differing):
+            at = tuple(int(i) for i in differing[0])
+            more = f" and {len(differing) - 1} more" if len(differing) > 1 else ""
+            return f"{name}{list(at)}{more}: {a[at]!s} against {b[at]!s}"
+    return ""
+
+
+def _weight_names(layer: Any) -> list[str]:
+    if isinstance(layer, Layer):
+        return list(layer.weight_names)
+    return [variable.name for variable in layer.weights]
+
+
+def keras_chain(model: Any) -> list[Any]:
+    """Return the layers of a Keras model in order, without InputLayers, if they form a chain.
+
+    Raises
+    ------
+    UnsupportedError
+        If the model branches, or is of a class of the user's.
+    """
+    keras = keras_setup.load()
+    if isinstance(model, keras.Sequential):
+        return list(model.layers)
+    if type(model).__name__ not in ("Functional", "Model") or not hasattr(model, "inputs"):
+        raise UnsupportedError(
+            f"model {model.name!r} is a {type(model).__name__}, a class of its own;"
+            " accepted: Sequential, or a chain of layers"
+        )
+    found = [layer for layer in model.layers if type(layer).__name__ != "InputLayer"]
+    tensor = model.inputs[0] if len(model.inputs) == 1 else None
+    for layer in found:
+        fits = len(layer._inbound_nodes) == 1 and tensor is not None and layer.input is tensor
+        if not fits:
+            raise UnsupportedError(
+                f"model {model.name!r} branches at layer {layer.name!r}; accepted: Sequential, or a chain of layers"
+            )
+        tensor = layer.output
+    return found
+
+
+def _dtype(peer: Any) -> str:
+    return str(peer.compute_dtype)
+
+
+def _layer_from_keras(peer: Any) -> Any:
+    if is_keras_model(peer):
+        return from_keras(peer)
+    kind, who = type(peer).__name__, f"{type(peer).__name__} {peer.name!r}"
+    if kind == "Lambda":
+        raise UnsupportedError(
+            f"{who}: a Lambda layer holds Python code, which refnet does not run; accepted: built-in layers"
+        )
+    if kind not in LAYERS or not type(peer).__module__.startswith("keras."):
+        own = "" if type(peer).__module__.startswith("keras.") else " (a class of its own)"
+        raise UnsupportedError(
+            f"{who}: layer class {kind!r}{own} has no counterpart in refnet; accepted: {', '.join(LAYERS)}"
+        )
+    if peer.dtype_policy.name not in ("float32", "float64"):
+        raise UnsupportedError(
+            f"{who}: dtype {peer.dtype_policy.name!r} has no counterpart; accepted: 'float32', 'float64'"
+        )
+    if getattr(peer, "lora_enabled", False):
+        raise UnsupportedError(f"{who}: LoRA is enabled; accepted: merged weights (save the model and load it again)")
+    config = _plain_config(peer)
+    if "activation" in config:
+        config["activation"] = activation_from_keras(peer.activation, who)
+    try:
+        return LAYERS[kind].from_config(config)
+    except RefnetError:
+        raise
+    except TypeError as error:
+        raise UnsupportedError(f"{who}: its configuration has no counterpart ({error})") from error
+
+
+def _plain_config(peer: Any) -> dict[str, Any]:
+    """Return the layer's config; activations come from the object, since serializing a function can lose it."""
+    try:
+        with keras_setup.quiet():
+            config = dict(peer.get_config())
+    except (TypeError, ValueError):  # a partial, for one, which Keras runs and cannot serialize
+        plain = ("name", "trainable", "units", "use_bias", "activation")
+        config = {name: getattr(peer, name) for name in plain if hasattr(peer, name)}
+    config["dtype"] = _dtype(peer)
+    return config
+
+
+def activation_from_keras(function: Any, who: str) -> Any:
+    """Return the activation of the book, or the activation layer, that a Keras layer's ``activation`` means.
+
+    Raises
+    ------
+    UnsupportedError
+        If it is a function of the user's.
+    """
+    keras = keras_setup.load()
+    if function is None:
+        return activations.get("linear")
+    if isinstance(function, keras.layers.Layer):
+        return _layer_from_keras(function)
+    if isinstance(function, functools.partial) and not function.args:
+        base = activation_from_keras(function.func, who)
+        if isinstance(base, Activation):
+            return base.with_parameters(**function.keywords)
+    for name in activations.REGISTRY:
+        if function is getattr(keras.activations, name, None):
+            return activations.get(name)
+        if function is getattr(keras.ops, name, None):
+            return _with_defaults_of(function, activations.get(name))
+        if function is _of_tensorflow(function, name):
+            return activations.get(name)
+    raise UnsupportedError(
+        f"{who}: activation {_function_name(function)!r} is a function of its own, which has no counterpart;"
+        " accepted: the names of keras.activations, and activation layers"
+    )
+
+
+def _with_defaults_of(function: Any, activation: Activation) -> Activation:
+    """Return the activation with the defaults of ``function``: keras.ops.gelu, for one, has others."""
+    defaults = {
+        name: parameter.default
+        for name, parameter in inspect.signature(function).parameters.items()
+        if name in activation.parameters and parameter.default is not inspect.Parameter.empty
+    }
+    return activation.with_parameters(**defaults) if defaults else activation
+
+
+def _of_tensorflow(function: Any, name: str) -> Any:
+    """Return TensorFlow's function of this name; its defaults are those of keras.activations."""
+    if not str(getattr(function, "__module__", "")).startswith("tensorflow"):
+        return None
+    import tensorflow
+
+    return getattr(tensorflow.nn, name, None)
+
+
+def _function_name(function: Any) -> str:
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def _layer_to_keras(layer: Any) -> Any:
+    if is_refnet_model(layer):
+        return to_keras(layer)
+    keras = keras_setup.load()
+    kind, who = type(layer).__name__, f"{type(layer).__name__} {layer.name!r}"
+    if not hasattr(keras.layers, kind):
+        raise UnsupportedError(f"{who}: layer class {kind!r} has no counterpart in Keras {keras.__version__}")
+    # First the activation: a function of the user's is to be refused by name, not for lack of a config.
+    given = isinstance(layer, (layers.Activation, layers.Dense))
+    activation = {"activation": _activation_to_keras(layer.activation, who)} if given else {}
+    config = dict(layer.get_config()) | activation
+    try:
+        return getattr(keras.layers, kind).from_config(config)
+    except (TypeError, ValueError) as error:
+        raise UnsupportedError(
+            f"{who}: Keras {keras.__version__} does not accept its configuration ({error})"
+        ) from error
+
+
+def _activation_to_keras(activation: Any, who: str) -> Any:
+    if isinstance(activation, Activation):
+        try:
+            return keras_activations.function(activation)
+        except AttributeError as error:
+            raise UnsupportedError(f"{who}: this Keras has no activation {activation.name!r}") from error
+    if isinstance(activation, Layer):
+        return _layer_to_keras(activation)
+    raise UnsupportedError(
+        f"{who}: activation {_function_name(activation)!r} is a function of its own, which has no counterpart;"
+        " accepted: activations of the book, and activation layers"
+    )

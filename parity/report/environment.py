@@ -1,0 +1,68 @@
+"""Where a report was made: versions, CPU, threads. Look here before blaming numerics."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+__all__ = ["describe", "versions"]
+
+#: CPU features that decide which kernels run.
+_FLAGS = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "amx_tile", "asimd", "sve")
+
+_SETTINGS = (
+    "KERAS_BACKEND",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "OMP_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "REFNET_NUM_THREADS",
+)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what takes part, as installed."""
+    found = {"python": platform.python_version()}
+    for package in ("refnet", "numpy", "numba", "llvmlite", "keras", "tensorflow"):
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def describe() -> dict[str, Any]:
+    """Return versions, operating system, CPU with its flags, threads, and the settings that change results."""
+    model, flags = _cpu()
+    return {
+        "versions": versions(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": model,
+        "cpu_flags": [flag for flag in _FLAGS if flag in flags],
+        "threads": _threads(),
+        "backend": _backend(),
+        "settings": {name: os.environ[name] for name in _SETTINGS if name in os.environ},
+    }
+
+
+def _cpu() -> tuple[str, set[str]]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine(), set()
+    fields = dict(reversed([(k.strip(), v.strip()) for k, _, v in (line.partition(":") for line in lines) if v]))
+    return fields.get("model name", platform.machine()), set(fields.get("flags", fields.get("Features", "")).split())
+
+
+def _threads() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _backend() -> str:
+    keras = sys.modules.get("keras")  # only if a check has loaded it
+    return str(keras.backend.backend()) if keras is not None else ""

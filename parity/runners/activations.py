@@ -1,0 +1,229 @@
+"""Things that can run one activation over one array: what `parity sweep` judges."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import importlib.metadata
+import inspect
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import refnet
+from refnet.activations import Activation
+from refnet.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError, did_you_mean
+
+__all__ = ["NAMES", "ActivationRunner", "get"]
+
+Call = Callable[[Activation, NDArray[Any]], NDArray[Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class ActivationRunner:
+    """Something that computes activations.
+
+    Attributes
+    ----------
+    name : str
+        What the user typed.
+    versions : mapping
+        Versions of what takes part.
+    call : callable
+        ``call(activation, x)`` returns an array of x's shape and dtype.
+    """
+
+    name: str
+    versions: Mapping[str, str]
+    call: Call
+
+    def __call__(self, activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
+        """Return the activation of ``x``.
+
+        Raises
+        ------
+        UnsupportedError
+            If the runner does not have this activation.
+        ShapeError, DTypeError
+            If it returns another shape or dtype than it was given.
+        """
+        with np.errstate(all="ignore"):  # a sweep passes everything, signalling NaNs and overflows too
+            y = np.asarray(self.call(activation, x))
+        if y.shape != x.shape:
+            raise ShapeError(f"runner {self.name!r}: shape {y.shape} came back for {x.shape}; accepted: the same shape")
+        if y.dtype != x.dtype:
+            raise DTypeError(f"runner {self.name!r}: dtype {y.dtype} came back for {x.dtype}; accepted: the same dtype")
+        return y
+
+
+def _refnet(activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
+    return activation(x)
+
+
+def _numpy(activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
+    return activation.numpy(x)
+
+
+def _numpy_plain(activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
+    """Run the formula in x's own dtype throughout: what one would write without a thought for rounding."""
+    with np.errstate(all="ignore"):
+        y = activation.formula(x, **{key: x.dtype.type(each) for key, each in activation.parameters.items()})
+        return np.broadcast_to(y, x.shape).astype(x.dtype)
+
+
+def _keras(activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
+    from parity.runners import keras_activations
+
+    try:
+        return keras_activations.call(activation, x)
+    except AttributeError as error:
+        raise UnsupportedError(f"activation {activation.name!r}: this Keras does not have it ({error})") from error
+
+
+def _keras_fused(activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
+    from parity.runners import keras_activations
+
+    # The product with the unit matrix mixes neighbours, and 0 * inf is NaN: infinities cannot go through it.
+    finite = np.isfinite(x)
+    y = keras_activations.fused(activation, np.where(finite, x, x.dtype.type(0)))
+    return np.where(finite, y, activation.numpy(x))
+
+
+def _keras_xla(activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
+    from parity.runners import keras_activations
+
+    return keras_activations.xla(activation, x)
+
+
+def _torch(activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
+    torch = importlib.import_module("torch")
+    return np.asarray(_peer(torch.nn.functional, activation, "torch.nn.functional")(torch.from_numpy(x)).numpy())
+
+
+def _jax(activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
+    jax = importlib.import_module("jax")
+    jax.config.update("jax_enable_x64", True)
+    return np.asarray(_peer(jax.nn, activation, "jax.nn")(jax.numpy.asarray(x)))
+
+
+def _peer(module: Any, activation: Activation, where: str) -> Callable[[Any], Any]:
+    """Return the function of the same name or alias; with parameters at their defaults its meaning is the same."""
+    changed = {key: each for key, each in activation.parameters.items() if each != activation.defaults[key]}
+    for name in (activation.name, *activation.aliases):
+        function = getattr(module, name, None)
+        if callable(function) and not changed:
+            return _exact_form(function)
+    raise UnsupportedError(
+        f"activation {activation.name!r}{f' with {changed}' if changed else ''}: {where} has none of that name"
+    )
+
+
+def _exact_form(function: Any) -> Callable[[Any], Any]:
+    """Return the function with ``approximate=False`` where that is not what it does by itself (jax.nn.gelu)."""
+    try:
+        parameter = inspect.signature(function).parameters.get("approximate")
+    except (TypeError, ValueError):
+        return function  # type: ignore[no-any-return]
+    if parameter is None or parameter.default is not True:
+        return function  # type: ignore[no-any-return]
+    return lambda x: function(x, approximate=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Known:
+    call: Call
+    packages: tuple[str, ...]
+    backend: str | None = None
+
+
+#: The runners that have a name; anything else is ``module:function``.
+NAMES: dict[str, _Known] = {
+    "refnet": _Known(_refnet, ("numba", "llvmlite")),
+    "numpy": _Known(_numpy, ()),
+    "numpy-plain": _Known(_numpy_plain, ()),
+    "keras": _Known(_keras, ("keras", "tensorflow"), "tensorflow"),
+    "keras-xla": _Known(_keras_xla, ("keras", "tensorflow"), "tensorflow"),
+    "keras-predict": _Known(_keras_fused, ("keras", "tensorflow"), "tensorflow"),
+    "keras-numpy": _Known(_keras, ("keras",), "numpy"),
+    "keras-jax": _Known(_keras, ("keras", "jax"), "jax"),
+    "keras-torch": _Known(_keras, ("keras", "torch"), "torch"),
+    "torch": _Known(_torch, ("torch",)),
+    "jax": _Known(_jax, ("jax",)),
+}
+
+
+def get(name: str) -> ActivationRunner:
+    """Return the runner called ``name``, or the user's own function ``module:function``.
+
+    A function of one's own takes an array and returns one of the same shape and dtype; the module is looked
+    for in the working directory too.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such runner, module or function.
+    UnsupportedError
+        If a package that it needs is not installed, or Keras runs on another backend already.
+
+    Examples
+    --------
+    >>> get("numpy").name
+    'numpy'
+    """
+    if ":" in name:
+        return _own(name)
+    if name not in NAMES:
+        raise ArgumentError(
+            f"runner {name!r} unknown; accepted: {', '.join(NAMES)}, or module:function{did_you_mean(name, NAMES)}"
+        )
+    known = NAMES[name]
+    for package in known.packages:
+        if package not in ("numba", "llvmlite") and importlib.util.find_spec(package) is None:
+            raise UnsupportedError(f"runner {name!r}: {package} is not installed; install it and try again")
+    if known.backend:
+        _load_keras(name, known.backend)
+    return ActivationRunner(name, _versions(("numpy", *known.packages)), known.call)
+
+
+def _load_keras(name: str, backend: str) -> None:
+    from parity.runners import keras_setup
+
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = backend
+    found = keras_setup.load().backend.backend()
+    if found != backend:
+        raise UnsupportedError(
+            f"runner {name!r}: Keras runs on {found} in this process already; run the sweep in a process of its own"
+        )
+
+
+def _own(name: str) -> ActivationRunner:
+    module_name, _, function_name = name.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise ArgumentError(f"runner {name!r}: module {module_name!r} cannot be imported ({error})") from error
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        raise ArgumentError(
+            f"runner {name!r}: {module_name!r} has no function {function_name!r}; accepted: module:function"
+        )
+    return ActivationRunner(name, _versions(("numpy",)), lambda activation, x: function(x))
+
+
+def _versions(packages: tuple[str, ...]) -> dict[str, str]:
+    found = {"refnet": refnet.__version__}
+    for package in packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,197 @@
+"""``parity sweep`` on the command line. Exit code 0: all right, 1: something is wrong, 2: bad use or bad input."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress as Bar, TaskID
+
+from parity.runners import activations as runners
+from parity.sweep import checkpoint, report, results
+from parity.sweep.run import SAMPLES, Result, Where, sweep, task_for
+from parity.ulp import FORMATS
+from refnet import activations
+from refnet.activations import Activation
+from refnet.errors import ArgumentError, FileError, did_you_mean
+
+__all__ = ["add_arguments", "main", "run"]
+
+_TEXT = "Hold activations against their true values, input by input; every verdict is proved with mpmath."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the arguments of ``parity sweep``."""
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help="an activation, as gelu or 'leaky_relu(negative_slope=0.3)'")
+    add("--all", action="store_true", help="every elementwise activation of the book")
+    add("--dtype", choices=tuple(FORMATS), default="float32", help="format of inputs and results (default float32)")
+    add(
+        "--runner",
+        default="refnet",
+        metavar="RUNNER",
+        help=f"who computes: {', '.join(runners.NAMES)}, or module:function (default refnet)",
+    )
+    add("--exhaustive", action="store_true", help="every one of the 2**32 inputs; float16 and bfloat16 always are")
+    add("--samples", type=int, default=SAMPLES, metavar="N", help=f"2**N inputs otherwise (default {SAMPLES})")
+    add("--seed", type=int, default=0, help="seed of the samples (default 0)")
+    add("--jobs", type=int, default=1, metavar="N", help="processes, of one thread each (default 1)")
+    add("--scheduler", metavar="ADDRESS", help="run the chunks on a dask.distributed cluster, as tcp://host:8786")
+    add("--resume", action="store_true", help="go on with an exhaustive sweep that was interrupted")
+    add(
+        "--checkpoints",
+        type=Path,
+        default=Path(".parity-sweep"),
+        metavar="FOLDER",
+        help="where an exhaustive sweep keeps what it has done (default .parity-sweep)",
+    )
+    add("--json", type=Path, metavar="FILE", help="put the results into FILE, beside those of other functions, runners")
+    add("--max-ulp", type=float, metavar="U", help="pass up to U ulp (default: correct rounding; float64: 1)")
+    add("--details", action="store_true", help="classes, histogram and examples of each function")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run ``parity sweep`` with these arguments and return its exit code.
+
+    Raises
+    ------
+    RefnetError
+        With one sentence, for the caller to print.
+    SystemExit
+        From argparse, after its own message.
+    """
+    parser = argparse.ArgumentParser(prog="parity sweep", description=_TEXT)
+    add_arguments(parser)
+    return run(parser.parse_args(arguments))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Sweep what the parsed options ask for and return the exit code."""
+    _check(options)
+    chosen = _chosen(options.names, options.all)
+    runner = runners.get(options.runner)  # what is missing is said before anything is computed
+    if options.json:
+        results.read(options.json)
+    console, errors = report.console(), report.console(stderr=True)
+    found: list[Result] = []
+    for activation in chosen:
+        result = _one(options, activation, errors)
+        found.append(result)
+        if options.details or len(chosen) == 1:
+            console.print(f"[bold]{result.task.title}[/bold]  {options.dtype}, {runner.name}")
+            for part in report.details(result):
+                console.print(part, highlight=False)
+    if options.exhaustive:
+        _tidy(options.checkpoints, found)
+    console.print(report.summary(found), highlight=False)
+    for result in found:
+        for text in report.violations(result):
+            console.print(text, highlight=False, markup=False)
+    allowed = 1.0 if options.max_ulp is None and options.dtype == "float64" else options.max_ulp
+    wrong = [each.task.title for each in found if not report.passed(each, allowed)]
+    bound = "correctly rounded" if allowed is None else f"within {allowed:g} ulp"
+    if wrong:
+        console.print(f"{len(found) - len(wrong)} of {len(found)} {bound} throughout; not: {', '.join(wrong)}")
+        return 1
+    console.print(f"{len(found)} of {len(found)} {bound} throughout")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    if options.jobs < 1:
+        raise ArgumentError(f"--jobs {options.jobs} is not accepted; accepted: 1 or more")
+    if options.scheduler and options.jobs != 1:
+        raise ArgumentError("--jobs and --scheduler exclude each other; a cluster has its own workers")
+    if not 10 <= options.samples <= 28:
+        raise ArgumentError(f"--samples {options.samples} is not accepted; accepted: 10 to 28 (2**10 to 2**28 inputs)")
+    if options.seed < 0:
+        raise ArgumentError(f"--seed {options.seed} is not accepted; accepted: 0 or more")
+    if options.json and not options.json.parent.is_dir():
+        raise FileError(
+            f"cannot write {str(options.json)!r}: its folder does not exist; accepted: a path in a folder that exists"
+        )
+
+
+def _chosen(names: Sequence[str], everything: bool) -> list[Activation]:
+    if everything:
+        if names:
+            raise ArgumentError(f"--all and {names[0]!r} exclude each other")
+        return [each for name in activations.names() if (each := activations.REGISTRY[name]).kind == "elementwise"]
+    if not names:
+        raise ArgumentError("sweep needs the name of an activation, or --all")
+    return [parse_name(name) for name in names]
+
+
+def parse_name(text: str) -> Activation:
+    """Return the activation that ``name`` or ``name(parameter=value, ...)`` stands for.
+
+    Raises
+    ------
+    ArgumentError
+        If there is none, or a parameter does not fit.
+
+    Examples
+    --------
+    >>> parse_name("leaky_relu(negative_slope=0.3)").parameters
+    {'negative_slope': 0.3}
+    """
+    name, bracket, _ = text.partition("(")
+    if name not in activations.REGISTRY:
+        raise ArgumentError(f"activation {name!r} unknown{did_you_mean(name, activations.REGISTRY)}")
+    activation = activations.REGISTRY[name]
+    if not bracket:
+        return activation
+    try:
+        call = ast.parse(text, mode="eval").body
+        if not isinstance(call, ast.Call):
+            raise ValueError
+        values: list[Any] = [ast.literal_eval(each) for each in call.args]
+        named = {str(each.arg): ast.literal_eval(each.value) for each in call.keywords}
+    except (SyntaxError, ValueError) as error:
+        raise ArgumentError(f"activation {text!r} cannot be read; accepted: name(parameter=value, ...)") from error
+    return activation.with_parameters(*values, **named)
+
+
+def _one(options: argparse.Namespace, activation: Activation, errors: Console) -> Result:
+    with _showing(errors) as (shown, line):
+        shown.update(line, description=f"{activation.name}: preparing")
+        task = task_for(
+            activation,
+            options.dtype,
+            options.runner,
+            options.exhaustive,
+            options.seed,
+            options.samples,
+        )
+        kept = options.checkpoints if options.exhaustive and options.dtype == "float32" else None
+        where = Where(options.jobs, options.scheduler, kept, options.resume)
+        shown.update(line, description=task.title)
+
+        def tell(progress: checkpoint.Progress, chunks: int) -> None:
+            count = progress.tally.count
+            total = count * chunks / len(progress.done) if progress.done else None
+            shown.update(line, completed=count, total=2.0**32 if kept else total)
+
+        result = sweep(task, where, tell)
+    if options.json:
+        results.merge(options.json, [result.plain()])
+    return result
+
+
+def _tidy(folder: Path, found: Sequence[Result]) -> None:
+    """Remove the checkpoints, once all functions are done: until then each one saves its function's sweep."""
+    for each in found:
+        checkpoint.path_of(folder, each.task).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()  # unless another sweep keeps something there
+
+
+@contextlib.contextmanager
+def _showing(console: Console) -> Iterator[tuple[Bar, TaskID]]:
+    with report.bar(console) as shown:
+        yield shown, shown.add_task("", total=None)

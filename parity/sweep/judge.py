@@ -1,0 +1,314 @@
+"""The verdict over one run of inputs: every result against its true value.
+
+Stage 1 takes the wide value y of `parity.sweep.model` with its bound e. Where y - e and y + e round to the same
+number, that number is the correctly rounded result: the verdict is proved. Stage 2 gives the rest to mpmath.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parity import truth, ulp
+from parity.sweep.model import Model, Piece, evaluate
+from parity.sweep.tally import EDGES, KEPT, Class, Finding, Tally, add
+
+__all__ = ["Extent", "Verdict", "border", "judge", "verdict"]
+
+#: Numbers judged at a time: what a core's cache holds in wide arrays.
+_BLOCK = 1 << 15
+
+#: More doubtful numbers in a block than these, and than one in eight, are no accident: it runs along midpoints.
+_MANY = 16
+
+#: The range of right results, as numbers of the format.
+Extent = tuple[float, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """Truth for a run of inputs.
+
+    Attributes
+    ----------
+    right : ndarray
+        Correctly rounded results.
+    wide : ndarray
+        True values in the wide type, to within ``error``.
+    error : wide float
+    undecided : int
+        How many mpmath decided.
+    signed : bool
+        Whether the signs of zeros in ``right`` are those of the true values.
+    """
+
+    right: NDArray[Any]
+    wide: NDArray[Any]
+    error: Any
+    undecided: int
+    signed: bool
+
+
+def verdict(model: Model, piece: Piece, x: NDArray[Any]) -> Verdict:
+    """Return the right results at inputs ``x`` of one piece."""
+    kind = model.kind
+    y = evaluate(piece, x.astype(model.wide))
+    right = ulp.round_wide(y, kind.name)
+    if piece.error == 0:
+        return Verdict(right, y, piece.error, 0, True)
+    if np.isinf(piece.error):
+        doubtful = np.arange(x.size)
+    else:
+        low, high = ulp.round_wide(y - piece.error, kind.name), ulp.round_wide(y + piece.error, kind.name)
+        doubtful = np.flatnonzero(low != high)
+        if doubtful.size > max(_MANY, x.size // 8):
+            doubtful = _lean(model, piece, x, right, doubtful)
+    for place in doubtful.tolist():
+        rounded, true = truth.truth_at(model.activation, float(x[place]), model.parameters, kind)
+        right[place] = rounded
+        y[place] = _wide(true, model)
+    if piece.sign:
+        zero = right == 0  # the polynomial may have crossed zero where the function did not
+        right[zero] = np.copysign(0.0, piece.sign)
+    return Verdict(right, y, piece.error if np.isfinite(piece.error) else model.wide(0), doubtful.size, piece.sign != 0)
+
+
+def _lean(model: Model, piece: Piece, x: NDArray[Any], right: NDArray[Any], doubtful: NDArray[Any]) -> NDArray[Any]:
+    """Decide by the side on which the function lies of an exact line; return what is still in doubt."""
+    bits = ulp.to_bits(x).astype(np.int64) & ((1 << (model.kind.bits - 1)) - 1)
+    open_ = np.ones(doubtful.size, bool)
+    for side in model.sides(piece):
+        here = open_ & (bits[doubtful] >= side.start) & (bits[doubtful] < side.stop)
+        line = evaluate(side.line, x[doubtful[here]].astype(model.wide))
+        beside = np.nextafter(line, model.wide(side.sign) * model.wide(np.inf))
+        right[doubtful[here]] = ulp.round_wide(beside, model.kind.name)
+        open_ &= ~here
+    return doubtful[open_]
+
+
+def _wide(true: Any, model: Model) -> Any:
+    """Round a true value (float, fraction or mpmath number) to the wide type, as a sum of two float64."""
+    try:
+        high = float(true)
+    except OverflowError:  # a fraction beyond float64
+        high = float("inf") if true > 0 else float("-inf")
+    if isinstance(true, float) or not np.isfinite(high):
+        return model.wide(high)
+    return model.wide(high) + model.wide(float(true - (Fraction(high) if isinstance(true, Fraction) else high)))
+
+
+def judge(model: Model, bits: NDArray[np.uint64], got: NDArray[Any], reach: Extent) -> Tally:
+    """Return the tally of results.
+
+    Parameters
+    ----------
+    model : Model
+        The truth.
+    bits : ndarray of uint64
+        Bit patterns of the inputs, rising.
+    got : ndarray
+        The results in the format.
+    reach : Extent
+        The range of right results.
+    """
+    kind = model.kind
+    total = Tally()
+    half, infinity = 1 << (kind.bits - 1), (2 * kind.emax + 1) << (kind.precision - 1)
+    with np.errstate(all="ignore"):
+        for sign, base in ((False, 0), (True, half)):
+            ends = np.array([base + 1, base + infinity, base, base + half - 1], np.uint64)
+            first, last, *outside = (int(each) for each in np.searchsorted(bits, ends))
+            total = add(total, _specials(model, bits[outside[0] : first], got[outside[0] : first]))
+            total = add(total, _finite(model, sign, base, bits[first:last], got[first:last], reach))
+            end = outside[1] + (outside[1] < bits.size and int(bits[outside[1]]) == base + half - 1)
+            total = add(total, _specials(model, bits[last:end], got[last:end]))
+    return total
+
+
+def _finite(
+    model: Model, negative: bool, base: int, bits: NDArray[np.uint64], got: NDArray[Any], reach: Extent
+) -> Tally:
+    if bits.size == 0:
+        return Tally()
+    parts = []
+    before: tuple[Any, ...] | None = None
+    for piece in model.pieces(negative, int(bits[0]) - base, int(bits[-1]) - base + 1):
+        ends = np.searchsorted(bits, np.array([base + piece.start, base + piece.stop], np.uint64))
+        for start in range(int(ends[0]), int(ends[1]), _BLOCK):
+            stop = min(start + _BLOCK, int(ends[1]))
+            x = ulp.from_bits(bits[start:stop], model.kind.name)
+            found = verdict(model, piece, x)
+            part = _count(model, bits[start:stop], x, got[start:stop], found, reach)
+            # Order is judged across the blocks' borders too: the last number of each goes before the next.
+            if before is None:
+                before = (bits[start:start], got[start:start], found.wide[:0], found.error)
+            part = add(part, _order(bits[start:stop], got[start:stop], found, before))
+            before = (bits[stop - 1 : stop], got[stop - 1 : stop], found.wide[-1:], found.error)
+            parts.append(part)
+    return _sum(parts)
+
+
+def _sum(parts: list[Tally]) -> Tally:
+    total = Tally()
+    for part in parts:
+        total = add(total, part)
+    return total
+
+
+def _count(
+    model: Model, bits: NDArray[np.uint64], x: NDArray[Any], got: NDArray[Any], found: Verdict, reach: Extent
+) -> Tally:
+    """Return the counts of one block, order aside."""
+    kind = model.kind
+    errors = _errors(kind, got, found.wide)
+    wrong = (got != found.right) & ~(np.isnan(got) & np.isnan(found.right))
+    size = np.abs(found.wide)
+    if size.min() >= 2.0**kind.emin and size.max() < 2.0**kind.emax:
+        classes: list[Any] = [np.s_[:] if name == "normal" else None for name in ulp.CLASSES]
+    else:
+        codes = ulp.classify(x, found.wide)
+        classes = [np.flatnonzero(codes == code) for code in range(len(ulp.CLASSES))]
+    tallies = tuple(
+        Class() if where is None or errors[where].size == 0 else _class(bits, got, found.right, errors, wrong, where)
+        for where in classes
+    )
+    outside = ~((got >= reach[0]) & (got <= reach[1])) & ~np.isnan(found.right)
+    zero = (got == 0) & (found.right == 0) & (found.wide != 0) & (np.signbit(got) != np.signbit(found.right))
+    zero &= found.signed
+    examples = {
+        name: _finding(int(np.argmax(mask)), bits, got, found.right, errors)
+        for name, mask in (("out_of_range", outside), ("wrong_zero", zero))
+        if mask.any()
+    }
+    listed = np.flatnonzero(wrong)[:KEPT]
+    return Tally(
+        classes=tallies,
+        histogram=_histogram(errors, wrong),
+        out_of_range=int(np.count_nonzero(outside)),
+        wrong_zero=int(np.count_nonzero(zero)),
+        examples=examples,
+        undecided=found.undecided,
+        misrounded=tuple(_finding(int(each), bits, got, found.right, errors) for each in listed),
+    )
+
+
+def _class(
+    bits: NDArray[np.uint64],
+    got: NDArray[Any],
+    right: NDArray[Any],
+    errors: NDArray[Any],
+    wrong: NDArray[np.bool_],
+    where: Any,
+) -> Class:
+    part = np.abs(errors[where])
+    worst = int(np.argmax(part))
+    worst = worst if isinstance(where, slice) else int(where[worst])
+    return Class(int(part.size), int(np.count_nonzero(wrong[where])), _finding(worst, bits, got, right, errors))
+
+
+def _errors(kind: ulp.Format, got: NDArray[Any], wide: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the signed errors in ulp; infinite where a NaN stands for a number or the other way round."""
+    # Infinities and what lies beyond count as this, as in `ulp.error`.
+    edge = np.ldexp(wide.dtype.type(1), kind.emax + 1)
+    size = np.abs(wide)
+    if size.max() < edge / 4:
+        difference = got.astype(wide.dtype) - wide
+    else:
+        difference = np.clip(got.astype(wide.dtype), -edge, edge) - np.clip(wide, -edge, edge)
+    if wide.dtype == np.float64:
+        # 2**e of |y| by masking its mantissa: the ulp without frexp. Capped as `ulp.ulp` caps it.
+        size = (size.view(np.int64) & np.int64(0x7FF0000000000000)).view(np.float64)
+        unit = np.clip(size, 2.0**kind.emin, 2.0**kind.emax) * 2.0 ** (1 - kind.precision)
+    else:
+        unit = ulp.ulp(wide, kind.name)
+    errors = np.asarray(difference / unit, np.float64)
+    if not np.isfinite(errors).all():
+        strange = np.flatnonzero(~np.isfinite(errors))
+        errors[strange] = ulp.error(got[strange], wide[strange].astype(np.float64))
+    return errors
+
+
+def _histogram(errors: NDArray[np.float64], wrong: NDArray[np.bool_]) -> tuple[int, ...]:
+    small = int(np.count_nonzero(np.abs(errors) <= EDGES[0]))
+    counts = np.zeros(len(EDGES) + 1, np.int64)
+    if wrong.any():
+        large = np.abs(errors[wrong])
+        counts += np.bincount(np.searchsorted(EDGES, large), minlength=len(EDGES) + 1)
+        small -= int(np.count_nonzero(large <= EDGES[0]))
+    counts[0] += small
+    # What is correctly rounded and above a quarter is at most a half, but for the last bit of `errors` itself.
+    counts[1] += errors.size - int(np.count_nonzero(wrong)) - small
+    return tuple(int(each) for each in counts)
+
+
+def _order(bits: NDArray[np.uint64], got: NDArray[Any], found: Verdict, before: tuple[Any, ...]) -> Tally:
+    """Count neighbours whose results fall where the true value rises by more than its doubt, or the reverse."""
+    y = np.concatenate([before[2], found.wide])
+    results = np.concatenate([before[1], got])
+    doubt = 2 * max(found.error, before[3])
+    step = y[1:] - y[:-1]
+    up, down = results[1:] > results[:-1], results[1:] < results[:-1]
+    wrong = ((step > doubt) & down) | ((step < -doubt) & up)
+    count = int(np.count_nonzero(wrong))
+    if not count:
+        return Tally()
+    place = int(np.argmax(wrong)) + 1 - before[2].size
+    errors = np.zeros(got.size)
+    return Tally(out_of_order=count, examples={"out_of_order": _finding(place, bits, got, found.right, errors)})
+
+
+def border(model: Model, bits: NDArray[np.uint64], got: NDArray[Any]) -> Tally:
+    """Judge the order alone of two neighbouring results: the last of a chunk and the first of the next."""
+    half = 1 << (model.kind.bits - 1)
+    infinity = (2 * model.kind.emax + 1) << (model.kind.precision - 1)
+    sign, first = divmod(int(bits[0]), half)
+    second = int(bits[1]) - sign * half
+    if not 0 < first < second < infinity:
+        return Tally()
+    x = ulp.from_bits(bits, model.kind.name)
+    with np.errstate(all="ignore"):
+        a, b = (
+            verdict(model, model.pieces(bool(sign), place, place + 1)[0], x[i : i + 1])
+            for i, place in enumerate((first, second))
+        )
+        return _order(bits[1:], got[1:], b, (bits[:1], got[:1], a.wide, a.error))
+
+
+def _finding(
+    place: int, bits: NDArray[np.uint64], got: NDArray[Any], right: NDArray[Any], errors: NDArray[Any]
+) -> Finding:
+    result, wanted = (int(ulp.to_bits(each[place : place + 1])[0]) for each in (got, right))
+    return Finding(int(bits[place]), result, wanted, float(errors[place]))
+
+
+def _specials(model: Model, bits: NDArray[np.uint64], got: NDArray[Any]) -> Tally:
+    """Judge NaNs, infinities and zeros, bit by bit but for which NaN it is."""
+    if bits.size == 0:
+        return Tally()
+    kind = model.kind
+    x = ulp.from_bits(bits, kind.name).astype(np.float64)
+    number = np.flatnonzero(~np.isnan(x))
+    right = np.full(bits.size, np.nan).astype(kind.dtype)
+    for place in number.tolist():
+        right[place] = truth.special(model.activation, float(x[place]), model.parameters, kind)
+    both_nan = np.isnan(got) & np.isnan(right)
+    wrong = (ulp.to_bits(got) != ulp.to_bits(right)) & ~both_nan
+    errors = np.zeros(bits.size)
+    different = np.flatnonzero((got != right) & ~both_nan)
+    errors[different] = ulp.error(got[different], right[different].astype(np.float64))
+    zero = np.flatnonzero(wrong & (got == 0) & (right == 0))
+    wrong[zero] = False
+    worst = _finding(int(np.argmax(np.abs(errors))), bits, got, right, errors)
+    special = Class(int(bits.size), int(np.count_nonzero(wrong)), worst)
+    counts = np.bincount(np.searchsorted(EDGES, np.abs(errors)), minlength=len(EDGES) + 1)
+    return Tally(
+        classes=tuple(special if name == "special" else Class() for name in ulp.CLASSES),
+        histogram=tuple(int(each) for each in counts),
+        wrong_zero=int(zero.size),
+        examples={"wrong_zero": _finding(int(zero[0]), bits, got, right, errors)} if zero.size else {},
+        misrounded=tuple(_finding(int(each), bits, got, right, errors) for each in np.flatnonzero(wrong)[:KEPT]),
+    )

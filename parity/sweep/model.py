@@ -1,0 +1,431 @@
+"""A fast wide evaluation of an activation with a known error, made from mpmath values alone.
+
+Each binade of inputs is cut into pieces (at the block's kinks, and in halves where needed). On a piece the
+true function is replaced by its polynomial through 5, 9 or 17 (for float64 33) Chebyshev points, whose values mpmath
+supplies, and the polynomial is evaluated by Horner's rule in a wider type: float64 for formats up to float32,
+80-bit long double for float64. No mathematical library but mpmath is trusted.
+
+The error of a piece is the sum of three parts, each known when the piece is made:
+
+- *remainder*: the Chebyshev coefficients of an analytic function fall off geometrically, and what is left out
+  is about as large as the next ones (Trefethen, Approximation Theory and Approximation Practice, ch. 8). The
+  last three must be 16 times smaller than the remainder allowed, and two further points must agree with it;
+- *Horner*: sum over k of (2k + 2) u |a_k|, u the unit roundoff of the wide type (Higham, ASNA 2e, 5.1);
+- *coefficients*: rounded once, counted in the same sum.
+
+The sum is doubled. A piece that stays too doubtful is halved again, down to four numbers, which mpmath judges
+one by one. Where the function is rational and linear, the piece is exact and its error is zero.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from fractions import Fraction
+from typing import Any
+
+import mpmath
+import numpy as np
+from numpy.typing import NDArray
+
+from parity import truth
+from parity.sweep.series import (
+    BITS,
+    COUNTS,
+    coefficients_through,
+    cosines,
+    fixed,
+    fraction,
+    horner,
+    lowest_bit,
+    monomials,
+    odd_part,
+    short,
+    significant_bits,
+)
+from parity.ulp import Format, from_bits
+from refnet.activations import Activation
+
+__all__ = ["Model", "Piece", "Side", "evaluate", "wide_type"]
+
+#: Digits for the distance of a function from a line; half an ulp of that distance may be 2**-721 of it.
+_LINE_BITS = 900
+#: Binades of float64 looked at together where nothing happens.
+_STRETCHES = (64, 8)
+#: Parts of a piece tried for a side; a binade of subnormals needs one for each power of two.
+_TRIES = 64
+#: A piece of so few numbers is not worth a polynomial.
+_FEW = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Piece:
+    """One run of inputs: magnitudes (bit patterns without sign) from ``start`` up to ``stop``, not included.
+
+    Attributes
+    ----------
+    negative : bool
+        The sign of the inputs.
+    center, scale : wide floats
+        The polynomial's variable is ``(x - center) * scale``.
+    coefficients : ndarray
+        Constant term first, in the wide type.
+    divisor : float
+        What the polynomial is divided by at the end; 1 but for exact rational pieces.
+    error : wide float
+        Bound on |polynomial - true value|; 0 where exact, inf where every number goes to mpmath.
+    sign : int
+        The sign of the function on all of the piece, if it is known to have one; else 0.
+    """
+
+    start: int
+    stop: int
+    negative: bool
+    center: Any
+    scale: Any
+    coefficients: NDArray[Any]
+    divisor: float
+    error: Any
+    sign: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Side:
+    """A run of inputs (magnitudes) on which the function lies a hair above (sign 1) or below (-1) an exact line.
+
+    The hair is smaller than the line's lowest bit, so that between the line and the function there is neither a
+    number of the format nor a midpoint: silu(x) = x/2 + x^2/4 - ... for subnormal x is the case in point.
+    """
+
+    start: int
+    stop: int
+    line: Piece
+    sign: int
+
+
+def wide_type(kind: Format) -> type[np.floating[Any]]:
+    """Return the type that pieces are evaluated in."""
+    return np.float64 if kind.precision <= 24 else np.longdouble
+
+
+def evaluate(piece: Piece, x: NDArray[Any]) -> NDArray[Any]:
+    """Return the polynomial of the piece at the numbers ``x`` (already in the wide type)."""
+    highest = len(piece.coefficients) - 1
+    if highest == 0:
+        return np.full_like(x, piece.coefficients[0])
+    t = x - piece.center
+    t *= piece.scale
+    y: NDArray[Any] = t * piece.coefficients[highest]
+    for power in range(highest - 1, 0, -1):
+        y += piece.coefficients[power]
+        y *= t
+    y += piece.coefficients[0]
+    if piece.divisor != 1.0:
+        y /= piece.divisor
+    return y
+
+
+class Model:
+    """The pieces of one activation in one format, made when first asked for.
+
+    Parameters
+    ----------
+    activation : Activation
+        An elementwise activation; its parameters are rounded to the format.
+    kind : Format
+        The format of inputs and results.
+    """
+
+    def __init__(self, activation: Activation, kind: Format) -> None:
+        self.activation = activation
+        self.kind = kind
+        self.wide = wide_type(kind)
+        self.parameters = activation.parameters_in(kind.dtype)
+        width = np.finfo(self.wide).nmant + 1
+        self.width = width
+        #: Remainder allowed, as a power of two in ulps of the result.
+        self.spare = min(27, max(width - kind.precision - 2, 4))
+        self._known: dict[tuple[bool, int], list[Piece]] = {}
+        self._stretches: dict[tuple[bool, int, int], Piece | None] = {}
+        self._sides: dict[tuple[bool, int], list[Side]] = {}
+        self._cuts = self._kink_cuts()
+
+    def pieces(self, negative: bool, start: int, stop: int) -> list[Piece]:
+        """Return the pieces that magnitudes ``start`` to ``stop`` fall into, lowest first."""
+        size = 1 << (self.kind.precision - 1)
+        found: list[Piece] = []
+        for binade in range(start // size, (stop - 1) // size + 1):
+            key = (negative, binade)
+            if key not in self._known:
+                stretch = self._stretch(negative, binade, size) if self.kind.precision > 24 else None
+                self._known[key] = [stretch] if stretch else self._binade(negative, binade, size)
+            for piece in self._known[key]:
+                if piece.stop > start and piece.start < stop and (not found or piece is not found[-1]):
+                    found.append(piece)
+        return found
+
+    def _stretch(self, negative: bool, binade: int, size: int) -> Piece | None:
+        """Return one exact piece for many binades of float64 where the function is a constant or x itself.
+
+        That is so if it holds to 95 bits at both ends and seven places between: far out and near zero an
+        activation only comes closer to its limit. Constants and x are no midpoints, so nothing else can matter.
+        """
+        for count in _STRETCHES if binade else ():
+            key = (negative, count, binade // count)
+            if key not in self._stretches:
+                start = max(binade // count * count, 1) * size
+                stop = min((binade // count + 1) * count, 2 * self.kind.emax + 1) * size
+                self._stretches[key] = self._flat(negative, start, stop)
+            if self._stretches[key]:
+                return self._stretches[key]
+        return None
+
+    def _flat(self, negative: bool, start: int, stop: int) -> Piece | None:
+        if any(start <= cut <= stop for cut in self._cuts[negative]):
+            return None
+        m = truth.context(BITS)
+        x = [m.mpf(self.number(negative, start + (stop - 1 - start) * k // 8)) for k in range(9)]
+        line: list[Any] = []
+        for each in x:
+            y = self._clamped(each)
+            if mpmath.isnan(y):
+                return None
+            if not line:
+                constant = truth.context(self.kind.precision).mpf(0) + y
+                line = [constant] if abs(y - constant) <= m.ldexp(abs(y), -95) else [0, 1]
+            wanted = line[0] if len(line) == 1 else each
+            if abs(y - wanted) > m.ldexp(abs(wanted), -95):
+                return None
+        zero, one = self.wide(0), self.wide(1)
+        coefficients = np.array([self._widen(m.mpf(each)) for each in line], self.wide)
+        return Piece(start, stop, negative, zero, one, coefficients, 1.0, zero, int(m.sign(y)))
+
+    def sides(self, piece: Piece) -> list[Side]:
+        """Return the runs within a piece where the function keeps to one side of an exact line."""
+        key = (piece.negative, piece.start)
+        if key not in self._sides:
+            self._sides[key] = self._find_sides(piece)
+        return self._sides[key]
+
+    def _find_sides(self, piece: Piece) -> list[Side]:
+        m = truth.context(_LINE_BITS)
+        x = [m.mpf(self.number(piece.negative, place)) for place in (piece.start, piece.stop - 1)]
+        y = [self._value(each, _LINE_BITS) for each in x]
+        if x[0] == x[1] or any(mpmath.isnan(each) or mpmath.isinf(each) for each in y):
+            return []
+        b = short((y[1] - y[0]) / (x[1] - x[0]), m)
+        a = short(y[0] - b * x[0], m)
+        if abs(a) < abs(b * x[0]) * m.ldexp(1, -60):
+            a = 0 * a
+        ends = [Fraction(self.number(piece.negative, place)) for place in (piece.start, piece.stop - 1)]
+        exact_a, exact_b = fraction(a), fraction(b)
+        if not self._held(exact_a, exact_b, ends):
+            return []
+        line = dataclasses.replace(
+            piece,
+            center=self.wide(0),
+            scale=self.wide(1),
+            coefficients=np.array([float(a), float(b)], self.wide),
+            error=self.wide(0),
+        )
+        unit = max(math.frexp(float(min(abs(each) for each in ends)))[1] - self.kind.precision, self.kind.etiny)
+        lowest = min([lowest_bit(exact_b) + unit] * bool(b) + [lowest_bit(exact_a)] * bool(a), default=0)
+        return self._one_sided(line, a, b, m.ldexp(1, lowest - 2))
+
+    def _one_sided(self, line: Piece, a: Any, b: Any, limit: Any) -> list[Side]:
+        """Cut the piece until each part's distance from the line has a sign for certain; leave out what has none."""
+        found: list[Side] = []
+        work = [(line.start, line.stop)]
+        for _ in range(_TRIES):
+            if not work:
+                break
+            start, stop = work.pop()
+            if stop - start <= _FEW:
+                continue
+            sign = self._side(line.negative, start, stop, a, b, limit)
+            if sign:
+                found.append(Side(start, stop, line, sign))
+            elif stop - start > 64 or start == line.start:
+                middle = (start + stop) // 2
+                work += [(start, middle), (middle, stop)]
+        return found
+
+    def _side(self, negative: bool, start: int, stop: int, a: Any, b: Any, limit: Any) -> int:
+        m = truth.context(_LINE_BITS)
+        first, last = m.mpf(self.number(negative, start)), m.mpf(self.number(negative, stop - 1))
+        center, half = (first + last) / 2, (last - first) / 2
+        gaps = []
+        for cosine in cosines()[0][: COUNTS[-1] + 1 : 2]:
+            x = center + half * cosine
+            gaps.append(self._value(x, _LINE_BITS) - (a + b * x))
+            if not gaps[-1] or abs(gaps[-1]) >= limit:
+                return 0
+        largest, smallest = max(abs(each) for each in gaps), min(abs(each) for each in gaps)
+        top = int(mpmath.mag(largest))
+        tail = max(abs(each) for each in coefficients_through([fixed(each, top) for each in gaps], 16)[-3:])
+        return int(m.sign(gaps[0])) if 64 * tail <= fixed(smallest, top) else 0
+
+    def _value(self, x: Any, bits: int) -> Any:
+        return truth.value(self.activation, x, self.parameters, self.kind, bits)
+
+    def _kink_cuts(self) -> dict[bool, list[int]]:
+        kinks = self.activation.kinks
+        values = kinks(**self.parameters) if callable(kinks) else kinks
+        cuts: dict[bool, list[int]] = {False: [], True: []}
+        for kink in values:
+            if kink and math.isfinite(kink):
+                with np.errstate(over="ignore", under="ignore"):
+                    nearest = np.array([abs(kink)]).astype(self.kind.dtype)
+                bits = int(nearest.view(self.kind.unsigned)[0])
+                cuts[kink < 0] += [bits, bits + 1]
+        return cuts
+
+    def _binade(self, negative: bool, binade: int, size: int) -> list[Piece]:
+        start, stop = max(binade * size, 1), (binade + 1) * size
+        inside = sorted(cut for cut in set(self._cuts[negative]) if start < cut < stop)
+        ends = [start, *inside, stop]
+        work = list(itertools.pairwise(ends))[::-1]
+        pieces = []
+        while work:
+            first, last = work.pop()
+            piece = self._linear(negative, first, last) or self._fit(negative, first, last)
+            if piece is None:
+                middle = (first + last) // 2
+                work += [(middle, last), (first, middle)]
+            else:
+                pieces.append(piece)
+        return pieces
+
+    def number(self, negative: bool, magnitude: int) -> float:
+        """Return the number with that sign and bit pattern, as a Python float."""
+        size = float(from_bits([magnitude], self.kind.name).astype(np.float64)[0])
+        return -size if negative else size
+
+    def _doubtful(self, negative: bool, start: int, stop: int) -> Piece:
+        zero = self.wide(0)
+        return Piece(start, stop, negative, zero, zero, np.zeros(1, self.wide), 1.0, self.wide(np.inf))
+
+    def _linear(self, negative: bool, start: int, stop: int) -> Piece | None:
+        """Return an exact piece if the function is linear there, in fractions, and the wide type holds it."""
+        if stop - start < 2:
+            return None
+        places = sorted({start, stop - 1, *(start + (stop - start) * k // 64 for k in (5, 19, 32, 47, 61))})
+        x = [Fraction(self.number(negative, place)) for place in places]
+        y = []
+        for each in x:
+            fraction = truth.rational(self.activation, each, self.parameters)
+            if fraction is None:
+                return None
+            y.append(fraction)
+        b = (y[-1] - y[0]) / (x[-1] - x[0])
+        a = y[0] - b * x[0]
+        if any(a + b * each != true for each, true in zip(x, y, strict=True)):
+            return None
+        divisor = odd_part(math.lcm(a.denominator, b.denominator))
+        a, b = a * divisor, b * divisor
+        if divisor > 999 or not self._held(a, b, x):
+            return None
+        coefficients = np.array([float(a), float(b)] if b else [float(a)], self.wide)
+        return Piece(start, stop, negative, self.wide(0), self.wide(1), coefficients, float(divisor), self.wide(0))
+
+    def _held(self, a: Fraction, b: Fraction, x: list[Fraction]) -> bool:
+        """Tell whether a + b x is exact in the wide type for every x of the piece, and far from its underflow."""
+        largest = max(abs(each) for each in x)
+        unit = max(math.frexp(float(min(abs(each) for each in x)))[1] - self.kind.precision, self.kind.etiny)
+        lowest = [lowest_bit(b) + unit] if b else []
+        lowest += [lowest_bit(a)] if a else []
+        if not lowest:
+            return True
+        if any(significant_bits(part) > 53 for part in (a, b)):
+            return False
+        size = abs(a) + abs(b) * largest
+        top = size.numerator.bit_length() - size.denominator.bit_length() + 1
+        return top - min(lowest) < self.width and min(lowest) > (-1000 if self.width <= 53 else -10000)
+
+    def _clamped(self, x: Any) -> Any:
+        """Return the true value, kept within what the wide type holds; signs and roundings stay as they are."""
+        m = truth.context(BITS)
+        y = truth.value(self.activation, x, self.parameters, self.kind, 100 if self.width <= 53 else 120)
+        if mpmath.isnan(y) or y == 0:
+            return m.mpf(y)
+        top, bottom = self.kind.emax + 8, self.kind.etiny - 40
+        if mpmath.isinf(y) or mpmath.mag(y) > top:
+            return m.sign(y) * m.ldexp(1, top)
+        return m.sign(y) * m.ldexp(1, bottom) if mpmath.mag(y) < bottom else m.mpf(y)
+
+    def _unit(self, size: Any) -> Any:
+        """Return the ulp of a result of that size, as if the format had no largest number."""
+        exponent = int(mpmath.mag(size)) - 1 if size else self.kind.emin
+        exponent = max(exponent, self.kind.emin)
+        return truth.context(BITS).ldexp(1, exponent - self.kind.precision + 1)
+
+    def _fit(self, negative: bool, start: int, stop: int) -> Piece | None:
+        """Return a polynomial piece, or None if it has to be halved."""
+        if stop - start <= _FEW:
+            return self._doubtful(negative, start, stop)
+        m = truth.context(BITS)
+        first, last = m.mpf(self.number(negative, start)), m.mpf(self.number(negative, stop - 1))
+        center, half = (first + last) / 2, abs(last - first) / 2
+        values: dict[int, Any] = {}
+        for count in COUNTS if self.kind.precision > 24 else COUNTS[:-1]:
+            nodes = range(0, COUNTS[-1] + 1, COUNTS[-1] // count)
+            for k in nodes:
+                if k not in values:
+                    values[k] = self._clamped(center + half * cosines()[0][k])
+            if any(mpmath.isnan(each) for each in values.values()):
+                return self._nowhere(negative, start, stop, list(values.values()))
+            top = max(int(mpmath.mag(each)) for each in values.values() if each) if any(values.values()) else 0
+            heights = [fixed(values[k], top) for k in nodes]
+            allowed = fixed(m.ldexp(self._unit(min(abs(each) for each in values.values())), -self.spare), top)
+            series = coefficients_through(heights, count)
+            if max(abs(each) for each in series[-3:]) * 16 <= allowed:
+                break
+        else:
+            return None
+        powers = monomials(series)
+        for place in (20559, -50549):  # two points between the nodes, in 65536ths
+            there = fixed(self._clamped(center + half * place / 65536), top)
+            if abs(horner(powers, place) - there) > allowed:
+                return None
+        signs = {int(m.sign(each)) for each in values.values()}
+        sign = signs.pop() if len(signs) == 1 else 0
+        whole = Piece(start, stop, negative, center, half, np.empty(0), 1.0, 0.0, sign)
+        return self._rounded(whole, powers, allowed, top)
+
+    def _nowhere(self, negative: bool, start: int, stop: int, values: list[Any]) -> Piece | None:
+        """Return the piece of a stretch where the function has no real value."""
+        if all(mpmath.isnan(each) for each in values):
+            piece = self._doubtful(negative, start, stop)
+            return dataclasses.replace(piece, coefficients=np.full(1, np.nan, self.wide), error=self.wide(0))
+        return None
+
+    def _rounded(self, piece: Piece, powers: list[int], allowed: int, top: int) -> Piece | None:
+        """Return the piece with wide coefficients and its whole error, or None if that is too large."""
+        m = truth.context(BITS)
+        dropped = 0
+        while len(powers) > 1 and dropped + abs(powers[-1]) <= allowed // 8:
+            dropped += abs(powers.pop())
+        horner = sum((2 * k + 2) * abs(each) for k, each in enumerate(powers)) >> self.width
+        error = 2 * (allowed + dropped + horner + len(powers))
+        if error > 64 * allowed:
+            return None
+        exponent = int(mpmath.mag(piece.scale))
+        shrink = 1 / m.ldexp(piece.scale, -exponent)  # what is left when the scale is a power of two
+        coefficients = [self._widen(m.ldexp(each, top - BITS) * shrink**k) for k, each in enumerate(powers)]
+        return dataclasses.replace(
+            piece,
+            center=self._widen(piece.center),
+            scale=np.ldexp(self.wide(1), -exponent),
+            coefficients=np.array(coefficients, self.wide),
+            error=self._widen(m.ldexp(error, top - BITS)),
+        )
+
+    def _widen(self, number: Any) -> Any:
+        """Round an mpmath number to the wide type."""
+        if not number:
+            return self.wide(0)
+        exponent = int(mpmath.mag(number))
+        small = truth.context(BITS).ldexp(number, -exponent)
+        high = float(small)
+        return np.ldexp(self.wide(high) + self.wide(float(small - high)), exponent)

@@ -1,0 +1,131 @@
+"""Where chunks run: in this process, in several, or on a Dask cluster. Results come as they are ready."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent import futures
+from typing import Any
+
+from parity.sweep.job import Task, run_chunk
+from refnet.errors import RefnetError, UnsupportedError
+
+__all__ = ["WorkerError", "here", "on_cluster", "processes"]
+
+Chunk = tuple[int, int]
+
+#: Each process of several computes with one thread; what libraries read when they are imported.
+_ONE_THREAD = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "REFNET_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
+
+#: Seconds that a scheduler has to answer in.
+_PATIENCE = 10
+
+
+class WorkerError(RefnetError):
+    """A process that ran chunks died, or a cluster gave up on one."""
+
+
+def here(task: Task, chunks: list[Chunk]) -> Iterator[dict[str, Any]]:
+    """Run the chunks one after the other in this process."""
+    plain = dataclasses.asdict(task)
+    for start, stop in chunks:
+        yield run_chunk(plain, start, stop)
+
+
+def processes(task: Task, chunks: list[Chunk], jobs: int) -> Iterator[dict[str, Any]]:
+    """Run the chunks in ``jobs`` processes of one thread each.
+
+    Raises
+    ------
+    WorkerError
+        If one of them dies.
+    """
+    plain = dataclasses.asdict(task)
+    with _environment(dict.fromkeys(_ONE_THREAD, "1")):
+        pool = futures.ProcessPoolExecutor(min(jobs, len(chunks) or 1), multiprocessing.get_context("spawn"))
+        waiting = {pool.submit(run_chunk, plain, start, stop) for start, stop in chunks}
+        try:
+            while waiting:
+                ready, waiting = futures.wait(waiting, return_when=futures.FIRST_COMPLETED)
+                for each in ready:
+                    yield each.result()
+        except futures.process.BrokenProcessPool as error:
+            raise WorkerError("a worker process died, perhaps for want of memory; accepted: fewer --jobs") from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Set variables that the processes started meanwhile inherit."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def on_cluster(task: Task, chunks: list[Chunk], address: str) -> Iterator[dict[str, Any]]:
+    """Run the chunks on the workers of a running dask.distributed scheduler.
+
+    The workers need refnet and what the runner needs. Chunks of a worker that is lost run again on another.
+
+    Raises
+    ------
+    UnsupportedError
+        If dask.distributed is not installed.
+    WorkerError
+        If the scheduler cannot be reached, has no workers, or gives up on a chunk.
+    """
+    try:
+        distributed = importlib.import_module("distributed")
+    except ImportError as error:
+        raise UnsupportedError("--scheduler needs dask.distributed: pip install 'refnet[dask]'") from error
+    try:
+        client = distributed.Client(address, timeout=_PATIENCE, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise WorkerError(
+            f"scheduler {address!r} cannot be reached; accepted: the address of a running one, as tcp://host:8786"
+        ) from error
+    with client:
+        yield from _gather(distributed, client, task, chunks, address)
+
+
+def _gather(distributed: Any, client: Any, task: Task, chunks: list[Chunk], address: str) -> Iterator[dict[str, Any]]:
+    try:
+        client.wait_for_workers(1, timeout=_PATIENCE)
+    except TimeoutError as error:
+        raise WorkerError(f"scheduler {address!r} has no workers; start some and try again") from error
+    plain = dataclasses.asdict(task)
+    sent = [client.submit(run_chunk, plain, start, stop, pure=False, retries=3) for start, stop in chunks]
+    try:
+        for future in distributed.as_completed(sent, loop=client.loop):
+            yield future.result()
+            future.release()
+    except RefnetError:
+        raise
+    except distributed.KilledWorker as error:
+        raise WorkerError(f"scheduler {address!r}: a chunk took several workers with it and was given up") from error
+    except (futures.CancelledError, distributed.comm.CommClosedError, OSError) as error:
+        raise WorkerError(f"scheduler {address!r} went away before the sweep was done") from error
+    except ImportError as error:
+        raise WorkerError(f"scheduler {address!r}: a worker cannot import what it needs ({error})") from error
+    finally:
+        with contextlib.suppress(Exception):
+            client.cancel(sent)

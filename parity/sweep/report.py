@@ -1,0 +1,139 @@
+"""What a sweep shows on a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress as Bar, ProgressColumn, Task as BarTask, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from parity.sweep.run import Result
+from parity.sweep.tally import EDGES, Finding
+from parity.ulp import CLASSES, format_of, from_bits
+
+__all__ = ["bar", "console", "details", "error", "number", "passed", "summary", "violations"]
+
+
+_VIOLATIONS = {
+    "out_of_range": "outside the range",
+    "out_of_order": "against the order",
+    "wrong_zero": "zeros of the wrong sign",
+}
+
+
+class _Rate(ProgressColumn):
+    """Inputs judged per second."""
+
+    def render(self, task: BarTask) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed / 1e6:,.1f} M/s" if speed else "", style="cyan")
+
+
+def bar(screen: Console) -> Bar:
+    """Return the progress bar: function, share, rate, time left. It leaves nothing behind."""
+    return Bar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        _Rate(),
+        TimeRemainingColumn(),
+        console=screen,
+        transient=True,
+        disable=not screen.is_terminal,
+        speed_estimate_period=60,
+    )
+
+
+def console(stderr: bool = False) -> Console:
+    """Return a console; wide enough for the tables where no terminal says how wide it is."""
+    made = Console(stderr=stderr)
+    return made if made.is_terminal else Console(stderr=stderr, width=120)
+
+
+def number(bits: int, dtype: str) -> str:
+    """Return the number with that pattern, with all its digits.
+
+    Examples
+    --------
+    >>> number(0x3F800000, "float32")
+    '1'
+    """
+    with np.errstate(invalid="ignore"):
+        value = float(from_bits([bits], dtype).astype(np.float64)[0])
+    digits = {11: 5, 8: 4, 24: 9, 53: 17}[format_of(dtype).precision]
+    return f"{value:.{digits}g}"
+
+
+def error(finding: Finding | None) -> str:
+    """Return the signed error in ulp, or a dash."""
+    return "–" if finding is None else f"{finding.error:+.5g}"
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(first, no_wrap=True)
+    for name in others:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def summary(results: list[Result]) -> Table:
+    """Return one row per function."""
+    table = _table("function", "inputs", "misrounded", "max ulp", "at input", "bits", "seconds")
+    for each in results:
+        found, worst = each.tally, each.tally.worst
+        place = (number(worst.bits, each.task.dtype), f"{worst.bits:#x}") if worst else ("–", "–")
+        counts = (f"{found.count:,}", f"{found.misrounded_count:,}", error(worst))
+        table.add_row(each.task.title, *counts, *place, f"{each.seconds:.1f}")
+    return table
+
+
+def violations(result: Result) -> list[str]:
+    """Return a line for each kind of violation: how many, and where first."""
+    found, dtype, lines = result.tally, result.task.dtype, []
+    for key, text in _VIOLATIONS.items():
+        if key in found.examples:
+            first = found.examples[key]
+            lines.append(
+                f"{result.task.title}: {getattr(found, key):,} {text}, first at {number(first.bits, dtype)} "
+                f"({first.bits:#x}): {number(first.got, dtype)}, right {number(first.right, dtype)}"
+            )
+    return lines
+
+
+def details(result: Result) -> list[Table | str]:
+    """Return the classes, their worst results, and the histogram of one function."""
+    dtype, found = result.task.dtype, result.tally
+    classes = _table("results", "count", "misrounded", "max ulp", "at input", "bits")
+    lines = []
+    for name, each in zip(CLASSES, found.classes, strict=True):
+        worst = each.worst
+        place = (number(worst.bits, dtype), f"{worst.bits:#x}") if worst else ("–", "–")
+        classes.add_row(name, f"{each.count:,}", f"{each.misrounded:,}", error(worst), *place)
+        if worst and each.misrounded:
+            got, right = number(worst.got, dtype), number(worst.right, dtype)
+            lines.append(f"worst {name} result: {got} at {place[0]}, right {right} ({worst.got:#x}, {worst.right:#x})")
+    histogram = _table("error in ulp", "results", "share")
+    names = [f"up to {edge:g}" for edge in EDGES] + ["more, or NaN"]
+    for name, count in zip(names, found.histogram, strict=True):
+        if count:
+            histogram.add_row(name, f"{count:,}", f"{count / max(found.count, 1):.4%}")
+    decided = f"mpmath decided {found.undecided:,} of {found.count:,}; the rest was decided by its bound"
+    speed = result.tally.count / max(result.run_seconds + result.judge_seconds, 1e-9) / 1e6
+    return [classes, *lines, histogram, decided, f"{speed:.1f} million inputs a second and process"]
+
+
+def passed(result: Result, allowed: float | None) -> bool:
+    """Tell whether a function passes: correctly rounded throughout, or within ``allowed`` ulp."""
+    found = result.tally
+    special = found.classes[CLASSES.index("special")]
+    if found.out_of_range or found.out_of_order or found.wrong_zero or special.misrounded:
+        return False
+    if allowed is None:
+        return not found.misrounded_count
+    worst: Any = found.worst
+    return worst is None or abs(worst.error) <= allowed

@@ -1,0 +1,220 @@
+"""A sweep of one function from start to end: the task, the chunks still to do, the checkpoint, the result."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import math
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from parity.runners import activations as runners
+from parity.sweep import checkpoint, checks, inputs, job, pool, tally
+from parity.sweep.checkpoint import Progress
+from parity.sweep.job import Task
+from parity.ulp import format_of
+from refnet.activations import Activation
+from refnet.errors import ArgumentError
+
+__all__ = ["SAMPLES", "Result", "Where", "known_places", "sweep", "task_for"]
+
+#: Inputs of a sampled sweep, as a power of two.
+SAMPLES = 22
+#: Bit patterns in a chunk of an exhaustive float32 sweep, as a power of two: 64 MB of inputs.
+_CHUNK = 24
+#: What a parameter without a default in Keras' signature is set to, unless it is given.
+_STAND_IN = 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class Where:
+    """Where the chunks run and what is kept.
+
+    Attributes
+    ----------
+    jobs : int
+        Processes on this machine.
+    scheduler : str or None
+        Address of a Dask scheduler instead.
+    folder : Path or None
+        Where checkpoints go; none are written without it.
+    resume : bool
+        Whether to go on from a checkpoint.
+    """
+
+    jobs: int = 1
+    scheduler: str | None = None
+    folder: Path | None = None
+    resume: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """The outcome of one sweep."""
+
+    task: Task
+    tally: tally.Tally
+    seconds: float
+    run_seconds: float
+    judge_seconds: float
+    versions: dict[str, str]
+
+    def plain(self) -> dict[str, Any]:
+        """Return the result as JSON values, with the machine and the day."""
+        worst = self.tally.worst
+        return {
+            "activation": self.task.activation,
+            "parameters": dict(self.task.parameters),
+            "dtype": self.task.dtype,
+            "runner": self.task.runner,
+            "exhaustive": self.task.step == 1,
+            "inputs": self.tally.count,
+            "misrounded": self.tally.misrounded_count,
+            "max_ulp": None if worst is None else ("inf" if math.isinf(worst.error) else worst.error),
+            "range": [repr(self.task.low), repr(self.task.high)],
+            **tally.write(self.tally),
+            "seconds": round(self.seconds, 3),
+            "run_seconds": round(self.run_seconds, 3),
+            "judge_seconds": round(self.judge_seconds, 3),
+            "versions": self.versions,
+            "cpu": cpu_name(),
+            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        }
+
+
+def cpu_name() -> str:
+    """Return the processor's name as the system gives it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def task_for(
+    activation: Activation,
+    dtype: str,
+    runner: str,
+    exhaustive: bool = False,
+    seed: int = 0,
+    samples: int = SAMPLES,
+    size: int | None = None,
+) -> Task:
+    """Return the task of sweeping one activation.
+
+    Parameters
+    ----------
+    activation : Activation
+        An elementwise one. Parameters that have no value are set to 0.5.
+    dtype, runner : str
+        The format, and who computes.
+    exhaustive : bool
+        Every input; float16 and bfloat16 are always swept so.
+    seed : int
+        For the samples.
+    samples, size : int
+        Sampled inputs as a power of two, and the length of a chunk.
+
+    Raises
+    ------
+    ArgumentError
+        If the activation is not elementwise, or float64 is to be swept exhaustively.
+    """
+    if activation.kind != "elementwise":
+        raise ArgumentError(
+            f"activation {activation.name!r} works on rows; sweep takes the elementwise ones, one number in, one out"
+        )
+    kind = format_of(dtype)
+    if exhaustive and kind.bits > 32:
+        raise ArgumentError("float64 has 2**64 inputs; --exhaustive takes float32, float16 and bfloat16")
+    missing = {key: _STAND_IN for key, each in activation.parameters.items() if math.isnan(each)}
+    activation = activation.with_parameters(**missing) if missing else activation
+    step = 1 if exhaustive or kind.bits == 16 else 1 << (kind.bits - samples)
+    length = size or (1 << min(kind.bits, _CHUNK)) if step == 1 else size or 1 << (kind.bits - 4)
+    places = () if step == 1 else tuple(inputs.neighbourhoods(activation, kind, known_places(activation.name, dtype)))
+    task = Task(activation.name, tuple(activation.parameters.items()), dtype, runner, step, length, seed, places=places)
+    low, high = checks.extent(job.model_of(task))
+    return dataclasses.replace(task, low=low, high=high)
+
+
+def known_places(name: str, dtype: str, file: Path | None = None) -> list[int]:
+    """Return the worst inputs that the committed results list for an activation, whoever it was that failed there."""
+    file = file or Path(__file__).resolve().parents[2] / "results" / "accuracy.json"
+    try:
+        results = json.loads(file.read_text(encoding="utf-8"))["results"]
+    except (OSError, ValueError, KeyError):
+        return []
+    places = []
+    for each in results:
+        if each["activation"] == name and each["dtype"] == dtype:
+            found = [part["worst"] for part in each["classes"].values() if part["worst"]]
+            found += each["misrounded_inputs"][:16]
+            places += [int(finding[0], 16) for finding in found]
+    return sorted(set(places))
+
+
+def sweep(task: Task, where: Where | None = None, tell: Callable[[Progress, int], None] | None = None) -> Result:
+    """Sweep one function.
+
+    Parameters
+    ----------
+    task : Task
+        See `task_for`.
+    where : Where, optional
+        Where the chunks run and what is kept; in this process, and nothing, by default.
+    tell : callable, optional
+        Called with the progress and the number of chunks, first and after each chunk.
+
+    Raises
+    ------
+    ArgumentError, UnsupportedError
+        If the runner does not exist, is not installed, or lacks the activation.
+    FileError
+        If a checkpoint is damaged, in the way, or cannot be written.
+    WorkerError
+        If a process or the cluster fails; the checkpoint has what was done.
+    """
+    where = where or Where()
+    versions = dict(runners.get(task.runner).versions)
+    path = checkpoint.path_of(where.folder, task) if where.folder else None
+    progress = _begin(path, task, versions, where.resume)
+    everything = job.chunks(task)
+    missing = [each for each in everything if each[0] not in progress.done]
+    began = time.monotonic()
+    if tell:
+        tell(progress, len(everything))
+    for result in _results(task, missing, where):
+        progress = progress.with_chunk(result)
+        if path:
+            checkpoint.save(path, task, progress)
+        if tell:
+            tell(progress, len(everything))
+    elapsed = time.monotonic() - began
+    return Result(task, progress.tally, elapsed, progress.run_seconds, progress.judge_seconds, versions)
+
+
+def _begin(path: Path | None, task: Task, versions: dict[str, str], resume: bool) -> Progress:
+    if path is None:
+        return Progress(versions=versions)
+    if not resume and path.exists():
+        done = checkpoint.load(path, task, versions).done
+        raise ArgumentError(
+            f"checkpoint {str(path)!r} has {len(done)} of {len(job.chunks(task))} chunks of {task.title}; "
+            "go on with --resume, or delete it to begin again"
+        )
+    return checkpoint.load(path, task, versions)
+
+
+def _results(task: Task, missing: Iterable[tuple[int, int]], where: Where) -> Iterator[dict[str, Any]]:
+    chunks = list(missing)
+    if where.scheduler:
+        return pool.on_cluster(task, chunks, where.scheduler)
+    if where.jobs > 1 and len(chunks) > 1:
+        return pool.processes(task, chunks, where.jobs)
+    return pool.here(task, chunks)

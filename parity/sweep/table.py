@@ -1,0 +1,185 @@
+"""``python -m parity.sweep.table``: the tables of docs/reference/accuracy.md and README.md, from results/accuracy.json.
+
+The same results give the same text to the byte, so that a test can tell whether the documents are up to date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from parity.sweep import results
+from parity.sweep.report import number
+from parity.ulp import CLASSES, FORMATS
+from refnet import activations
+from refnet.errors import FileError, RefnetError
+from refnet.files.whole import write
+
+__all__ = ["between", "main", "page", "table", "title"]
+
+#: What stands before and after the table in a document that has other text too.
+BEGIN, END = "<!-- accuracy: made by python -m parity.sweep.table -->", "<!-- /accuracy -->"
+
+_INTRODUCTION = """\
+# Accuracy
+
+Each function ran on inputs of its format, and each result was held against the true value: a fast evaluation with a
+known error decides almost all of them, mpmath the rest. A result is *misrounded* if it is not the number of the
+format nearest to the true value. *Max ulp* is the largest error with its sign, result minus true value, in units of
+the last place of the true value; correct rounding never exceeds 0.5. *At* is the input where it happens.
+
+This page is made from `results/accuracy.json` by `python -m parity.sweep.table`. To measure yourself:
+`parity sweep --all --exhaustive --jobs 2`.
+"""
+
+
+def title(entry: dict[str, Any]) -> str:
+    """Return the function of an entry as the user would write it: parameters only where they are not the defaults.
+
+    Examples
+    --------
+    >>> title({"activation": "leaky_relu", "parameters": {"negative_slope": 0.3}})
+    'leaky_relu(negative_slope=0.3)'
+    """
+    defaults = activations.REGISTRY[entry["activation"]].parameters
+    values = {key: float("inf") if value is None else value for key, value in entry["parameters"].items()}
+    given = ", ".join(f"{key}={value:g}" for key, value in values.items() if value != defaults.get(key))
+    return f"{entry['activation']}({given})" if given else str(entry["activation"])
+
+
+def table(entries: Sequence[dict[str, Any]], places: bool = True) -> str:
+    """Return a Markdown table of entries of one format: a row per function, two or three columns per runner.
+
+    ``places`` adds the inputs where the largest errors are.
+    """
+    columns = ("misrounded", "max ulp", "at")[: 3 if places else 2]
+    runners = sorted({each["runner"] for each in entries}, key=lambda name: (name != "refnet", name))
+    cells = {(title(each), each["runner"]): each for each in entries}
+    head = ["function", *(f"{name}: {column}" for name in runners for column in columns)]
+    lines = [_row(head), _row(["---", *["---:"] * (len(head) - 1)])]
+    for name in dict.fromkeys(title(each) for each in sorted(entries, key=_place)):
+        row = [f"`{name}`"]
+        for runner in runners:
+            row += _cells(cells.get((name, runner)))[: len(columns)]
+        lines.append(_row(row))
+    return "\n".join(lines) + "\n"
+
+
+def _place(entry: dict[str, Any]) -> tuple[int, str]:
+    return activations.names().index(entry["activation"]), title(entry)
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cells(entry: dict[str, Any] | None) -> list[str]:
+    if entry is None:
+        return ["–"] * 3
+    worst = _worst(entry)
+    if worst is None:
+        return [f"{entry['misrounded']:,}", "–", "–"]
+    where = f"{number(int(worst[0], 16), entry['dtype'])} (`{worst[0]}`)" if float(worst[3]) else "–"
+    return [f"{entry['misrounded']:,}", ulps(float(worst[3])), where]
+
+
+def _worst(entry: dict[str, Any]) -> list[Any] | None:
+    found = [entry["classes"][name]["worst"] for name in CLASSES]
+    there = (each for each in found if each)
+    return max(there, key=lambda each: (abs(float(each[3])), -int(each[0], 16)), default=None)
+
+
+def ulps(error: float) -> str:
+    """Return an error for a table: short, and never rounded down to a half when it is more.
+
+    Examples
+    --------
+    >>> ulps(-0.5), ulps(0.500000001), ulps(5.94), ulps(float("inf"))
+    ('-0.5', '+0.500000001', '+5.94', 'a number for NaN')
+    """
+    if error in (float("inf"), float("-inf")):
+        return "a number for NaN"
+    if not error:
+        return "0"
+    text = f"{error:+.4g}"
+    if abs(error) > 0.5 >= abs(float(text)):
+        return f"{error:+.9g}"
+    return text if abs(error) < 1e4 else f"{error:+.3g}"
+
+
+def page(entries: Sequence[dict[str, Any]]) -> str:
+    """Return the whole page."""
+    parts = [_INTRODUCTION]
+    for dtype in FORMATS:
+        for exhaustive in (True, False):
+            chosen = [each for each in entries if each["dtype"] == dtype and each["exhaustive"] == exhaustive]
+            if chosen:
+                inputs = f"all {1 << FORMATS[dtype].bits:,} inputs" if exhaustive else "samples"
+                parts.append(f"## {dtype}, {inputs}\n\n{table(chosen)}")
+    if not entries:
+        parts.append("Nothing has been measured yet.\n")
+    else:
+        parts.append(f"## Made with\n\n{_made_with(entries)}")
+    return "\n".join(parts)
+
+
+def _made_with(entries: Sequence[dict[str, Any]]) -> str:
+    days: dict[tuple[str, str, str], set[str]] = {}
+    for each in entries:
+        versions = ", ".join(f"{name} {version}" for name, version in each["versions"].items())
+        days.setdefault((each["runner"], versions, each["cpu"]), set()).add(each["date"])
+    lines = []
+    for (runner, versions, cpu), found in sorted(days.items()):
+        when = min(found) if len(found) == 1 else f"{min(found)} to {max(found)}"
+        lines.append(f"- `{runner}`: {versions}; {cpu}; {when}")
+    return "\n".join(lines) + "\n"
+
+
+def between(text: str, inside: str) -> str:
+    """Return a document with ``inside`` between its two marks; unchanged if it has none.
+
+    Raises
+    ------
+    FileError
+        If it has the first mark but not the second.
+    """
+    before, begin, rest = text.partition(BEGIN)
+    if not begin:
+        return text
+    _, end, after = rest.partition(END)
+    if not end:
+        raise FileError(f"a document has the mark {BEGIN!r} and no {END!r} after it; add it")
+    return f"{before}{BEGIN}\n\n{inside}\n{END}{after}"
+
+
+def documents(root: Path) -> dict[Path, str]:
+    """Return the documents that hold results and what should be in them now."""
+    entries = results.read(root / "results" / "accuracy.json")
+    whole = [each for each in entries if each["dtype"] == "float32" and each["exhaustive"]]
+    made = {root / "docs" / "reference" / "accuracy.md": page(entries)}
+    for path in sorted(root.glob("README*.md")):
+        text = path.read_text(encoding="utf-8")
+        if BEGIN in text:
+            made[path] = between(text, table(whole, places=False))
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the documents; return 0, or 2 with one sentence if that fails."""
+    parser = argparse.ArgumentParser(prog="python -m parity.sweep.table", description="Write the tables of accuracy.")
+    parser.add_argument("--root", type=Path, default=Path(), help="the project's folder (default: the working one)")
+    options = parser.parse_args(arguments)
+    try:
+        for path, text in documents(options.root).items():
+            write(path, text)
+    except RefnetError as error:
+        sys.stderr.write(f"parity.sweep.table: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
