@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+from tests.bench.peers.asking import working, wrong_activations, wrong_cases
+
+
+def test_jax_is_right() -> None:
+    with working("JAX") as worker:
+        assert wrong_cases(worker, 2) == {}
+        found, lacks = wrong_activations(worker)
+    assert found == {}
+    assert "relu" not in lacks

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from parity.runners import activations as runners
+from refnet import activations
+from refnet.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
+
+X = np.float32([-3.5, -1.0, 0.25, 2.0, 7.0])
+TANH = activations.REGISTRY["tanh"]
+
+
+def own(name, function, monkeypatch):
+    module = types.ModuleType("ported")
+    setattr(module, name, function)
+    monkeypatch.setitem(sys.modules, "ported", module)
+    return runners.get(f"ported:{name}")
+
+
+@pytest.mark.parametrize("name", ["refnet", "numpy", "numpy-plain"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+def test_runners_without_keras_compute_in_the_dtype_they_are_given(name, dtype):
+    runner = runners.get(name)
+    x = X[:4].astype(dtype)  # exp(2 * 7) would be more than float16 has
+    y = runner(TANH, x)
+    assert y.dtype == dtype
+    assert np.abs(y - np.tanh(x.astype(np.float64))).max() < 4 * np.finfo(dtype).eps
+    assert runner.name == name
+    assert {"refnet", "numpy"} <= set(runner.versions)
+
+
+@pytest.mark.parametrize("name", ["refnet", "numpy"])
+def test_parameters_reach_the_runner(name):
+    slope = activations.REGISTRY["leaky_relu"].with_parameters(negative_slope=0.5)
+    assert runners.get(name)(slope, X).tolist() == [-1.75, -0.5, 0.25, 2.0, 7.0]
+
+
+def test_the_plain_reading_rounds_at_every_step():
+    silu, x = activations.REGISTRY["silu"], np.linspace(-9, 9, 999, dtype=np.float32)
+    assert not np.array_equal(runners.get("numpy-plain")(silu, x), runners.get("numpy")(silu, x))
+
+
+def test_a_function_of_ones_own_takes_an_array(monkeypatch):
+    assert own("double", lambda x: x + x, monkeypatch)(TANH, X).tolist() == (2 * X).tolist()
+
+
+def test_a_module_in_the_working_directory_is_found(tmp_path, monkeypatch):
+    (tmp_path / "port_of_mine.py").write_text("def same(x):\n    return x\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    try:
+        assert runners.get("port_of_mine:same")(TANH, X) is X
+    finally:
+        sys.modules.pop("port_of_mine", None)
+
+
+def test_another_shape_or_dtype_is_refused(monkeypatch):
+    with pytest.raises(ShapeError, match=r"runner 'ported:f': shape \(4,\) came back for \(5,\)"):
+        own("f", lambda x: x[1:], monkeypatch)(TANH, X)
+    with pytest.raises(DTypeError, match="runner 'ported:g': dtype float64 came back for float32"):
+        own("g", lambda x: x.astype(np.float64), monkeypatch)(TANH, X)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("kera", "runner 'kera' unknown; accepted: refnet, .*did you mean 'keras'"),
+        ("no.such.module:f", r"module 'no\.such\.module' cannot be imported"),
+        ("math:frobnicate", "'math' has no function 'frobnicate'"),
+        ("math:pi", "'math' has no function 'pi'"),
+    ],
+)
+def test_what_is_not_there_is_named(name, words):
+    with pytest.raises(ArgumentError, match=words):
+        runners.get(name)
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch):
+    missing = dataclasses.replace(runners.NAMES["torch"], packages=("no_such_package",))
+    monkeypatch.setitem(runners.NAMES, "torch", missing)
+    with pytest.raises(UnsupportedError, match="runner 'torch': no_such_package is not installed"):
+        runners.get("torch")
+
+
+def test_a_peer_without_the_function_is_no_comparison():
+    nothing = types.SimpleNamespace()
+    with pytest.raises(UnsupportedError, match=r"activation 'tanh': there has none of that name"):
+        runners._peer(nothing, TANH, "there")
+    peer = types.SimpleNamespace(tanh=np.tanh)
+    assert runners._peer(peer, TANH, "there") is np.tanh
+    slope = activations.REGISTRY["leaky_relu"].with_parameters(negative_slope=0.5)
+    with pytest.raises(UnsupportedError, match="negative_slope"):
+        runners._peer(types.SimpleNamespace(leaky_relu=np.abs), slope, "there")
+
+
+def test_a_peer_is_asked_for_its_exact_form():
+    def gelu(x, approximate=True):
+        return "rough" if approximate else "exact"
+
+    assert runners._peer(types.SimpleNamespace(gelu=gelu), activations.REGISTRY["gelu"], "there")(1) == "exact"
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("name", ["keras", "keras-xla", "keras-predict"])
+def test_keras_computes_what_its_activations_do(keras, name):
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("Keras runs on another backend in this process")
+    runner = runners.get(name)
+    y = runner(TANH, np.float32([-np.inf, *X, np.inf]))
+    assert np.abs(y[1:-1] - np.tanh(X)).max() < 2.0**-20
+    assert y[[0, -1]].tolist() == [-1.0, 1.0]
+    assert {"keras", "tensorflow"} <= set(runner.versions)
+
+
+@pytest.mark.keras
+def test_one_process_has_one_backend(keras):
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("JAX is not installed")
+    if keras.backend.backend() == "jax":
+        pytest.skip("Keras runs on JAX in this process")
+    with pytest.raises(UnsupportedError, match="Keras runs on tensorflow in this process already"):
+        runners.get("keras-jax")

@@ -1,0 +1,43 @@
+"""Functions with known faults, and slow ones, for ``--runner tests.parity.sweep.planted:NAME``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import numpy as np
+
+#: Where `off_by_one` is wrong, as float16 bit patterns: in [1, 2), just under 8, a subnormal, a negative number.
+PLACES = (0x3C37, 0x47FF, 0x0123, 0xBC01)
+
+
+def right(x):
+    return np.maximum(x, x.dtype.type(0)) + x.dtype.type(0)  # + 0 makes -0.0 into 0.0
+
+
+def off_by_one(x):
+    """relu6, but one step too high at `PLACES` (float16)."""
+    y = np.clip(right(x), x.dtype.type(0), x.dtype.type(6))
+    return np.where(np.isin(x.view(np.uint16), np.uint16(PLACES)), np.nextafter(y, x.dtype.type(np.inf)), y)
+
+
+def slow(x):
+    """As `off_by_one`, with time to be killed in."""
+    time.sleep(0.15)
+    return off_by_one(x)
+
+
+def other_dtype(x):
+    return x.astype(np.float64)
+
+
+def other_shape(x):
+    return x[:-1]
+
+
+nothing_to_call = 3
+
+
+def dies(x):
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from parity.cli import main
+from parity.sweep import cli, pool, run
+from refnet import activations
+from refnet.errors import ArgumentError
+from tests.parity.sweep.common import ELEMENTWISE, PLANTED, ROOT, half_task
+from tests.parity.sweep.planted import PLACES
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
+
+
+def sweep(capsys, *arguments):
+    code = main(["sweep", *arguments])
+    out = capsys.readouterr()
+    return code, out.out, out.err
+
+
+def test_a_function_that_is_right_gives_0(capsys):
+    code, out, err = sweep(capsys, "relu6", "tanh", "--dtype", "float16", "--json", "r.json")
+    assert (code, err) == (0, "")
+    assert out.rstrip().splitlines()[-1] == "2 of 2 correctly rounded throughout"
+    entries = json.loads(Path("r.json").read_text())["results"]
+    assert [(each["activation"], each["inputs"], each["misrounded"]) for each in entries] == [
+        ("relu6", 1 << 16, 0),
+        ("tanh", 1 << 16, 0),
+    ]
+
+
+def test_a_function_that_is_wrong_gives_1_and_is_named(capsys):
+    code, out, _ = sweep(capsys, "relu6", "--dtype", "float16", "--runner", f"{PLANTED}:off_by_one")
+    assert code == 1
+    assert f"65,536  {len(PLACES):>10}" in out or str(len(PLACES)) in out
+    assert "0x3c37" in out
+    assert out.rstrip().splitlines()[-1] == "0 of 1 correctly rounded throughout; not: relu6"
+
+
+def test_samples_of_float32_take_seconds_not_hours(capsys):
+    code, out, _ = sweep(capsys, "relu", "--samples", "12", "--jobs", "2")
+    assert code == 0
+    assert "1 of 1" in out
+
+
+def test_float64_may_be_off_by_one_ulp(capsys):
+    code, out, _ = sweep(capsys, "softsign", "--samples", "10", "--dtype", "float64")
+    assert code == 0
+    assert out.rstrip().endswith("1 of 1 within 1 ulp throughout")
+
+
+def test_all_are_the_elementwise_ones_of_the_book(monkeypatch):
+    assert [each.name for each in cli._chosen([], True)] == ELEMENTWISE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "sweep needs the name of an activation, or --all"),
+        (["tahn"], "activation 'tahn' unknown; did you mean 'tanh'?"),
+        (["tanh", "--all"], "--all and 'tanh' exclude each other"),
+        (["softmax"], "activation 'softmax' works on rows"),
+        (["tanh", "--runner", "kers"], "runner 'kers' unknown"),
+        (["tanh", "--runner", "no.such:f"], "module 'no.such' cannot be imported"),
+        (["tanh", "--exhaustive", "--dtype", "float64"], "float64 has 2**64 inputs"),
+        (["tanh", "--jobs", "0"], "--jobs 0 is not accepted; accepted: 1 or more"),
+        (["tanh", "--jobs", "2", "--scheduler", "tcp://h:1"], "--jobs and --scheduler exclude each other"),
+        (["tanh", "--samples", "40"], "--samples 40 is not accepted"),
+        (["tanh", "--seed", "-1"], "--seed -1 is not accepted"),
+        (["leaky_relu(slope"], "activation 'leaky_relu(slope' cannot be read"),
+        (["leaky_relu(slope=1)"], "slope"),
+    ],
+)
+def test_bad_use_gives_2_and_one_sentence(capsys, arguments, words):
+    code, out, err = sweep(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert len(err.rstrip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [["--dtype", "int8", "tanh"], ["--frobnicate"]])
+def test_what_argparse_refuses_gives_2(capsys, arguments):
+    code, out, err = sweep(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert "parity sweep: " in err
+
+
+def test_another_file_is_not_overwritten(capsys):
+    Path("mine.json").write_text("{}")
+    code, _, err = sweep(capsys, "relu", "--json", "mine.json")
+    assert code == 2
+    assert "are not those of `parity sweep`" in err
+    assert Path("mine.json").read_text() == "{}"
+
+
+def test_a_folder_that_is_not_there_is_said(capsys):
+    code, _, err = sweep(capsys, "relu", "--dtype", "float16", "--json", "no/r.json")
+    assert code == 2
+    assert "cannot write" in err
+
+
+def test_parameters_can_be_given():
+    assert cli.parse_name("elu(alpha=0.5)").parameters == {"alpha": 0.5}
+    assert cli.parse_name("elu(0.5)").parameters == {"alpha": 0.5}
+    assert cli.parse_name("swish") is activations.REGISTRY["swish"]
+    with pytest.raises(ArgumentError, match="unknown"):
+        cli.parse_name("__import__('os')")
+
+
+def test_a_scheduler_that_is_not_there_gives_2_and_one_sentence(tmp_path):
+    pytest.importorskip("distributed", reason="dask.distributed is not installed: pip install 'refnet[dask]'")
+    command = "import sys; from parity.cli import main; from parity.sweep import pool; pool._PATIENCE = 2; "
+    command += "sys.exit(main(['sweep', 'relu', '--dtype', 'float16', '--scheduler', 'tcp://127.0.0.1:9']))"
+    found = subprocess.run([sys.executable, "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert found.returncode == 2
+    assert "scheduler 'tcp://127.0.0.1:9' cannot be reached" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_an_exhaustive_sweep_keeps_what_it_has_done_until_all_is_done(capsys, monkeypatch):
+    """With a task of float16 in the place of that of float32, which would take minutes."""
+    monkeypatch.setattr(cli, "task_for", lambda *arguments, **others: half_task())
+    folder, tried = Path(".parity-sweep"), []
+    real = pool.here
+
+    def stops(task, chunks):
+        for each in real(task, chunks):
+            if len(tried) == 5:
+                raise pool.WorkerError("a worker process died")
+            tried.append(each["start"])
+            yield each
+
+    monkeypatch.setattr(run.pool, "here", stops)
+    code, _, err = sweep(capsys, "relu6", "--exhaustive")
+    assert (code, err) == (2, "parity: a worker process died\n")
+    (kept,) = folder.iterdir()
+    assert json.loads(kept.read_text())["done"] == tried
+    monkeypatch.setattr(run.pool, "here", real)
+    code, _, err = sweep(capsys, "relu6", "--exhaustive")
+    assert code == 2
+    assert "has 5 of 16 chunks of relu6; go on with --resume" in err
+    code, out, _ = sweep(capsys, "relu6", "--exhaustive", "--resume")
+    assert code == 1
+    assert "65,536" in out
+    assert not folder.exists()
+
+
+def test_the_help_says_what_there_is(capsys):
+    code, out, _ = sweep(capsys, "--help")
+    assert code == 0
+    assert "--scheduler ADDRESS" in out

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import mpmath
+import numpy as np
+import pytest
+
+from parity import truth
+from parity.sweep.judge import verdict
+from parity.sweep.model import Model, evaluate, wide_type
+from parity.ulp import FORMATS, from_bits, to_bits
+from refnet import activations
+from tests.parity.sweep.common import ELEMENTWISE, complete
+
+
+def test_formats_up_to_float32_are_judged_in_float64():
+    assert [wide_type(kind) for kind in FORMATS.values()] == [np.float64] * 3 + [np.longdouble]
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_error_bound_of_a_piece_holds(name, dtype):
+    model = Model(complete(name), FORMATS[dtype])
+    one = 127 << 23 if dtype == "float32" else 1023 << 52
+    rng = np.random.default_rng(5)
+    for negative in (False, True):
+        for magnitude in rng.integers(one - (3 << (model.kind.precision - 1)), one + one // 100, 3).tolist():
+            (piece,) = model.pieces(negative, magnitude, magnitude + 1)
+            x = from_bits([magnitude], dtype) * (-1 if negative else 1)
+            wide = evaluate(piece, x.astype(model.wide))[0]
+            true = truth.value(model.activation, float(x[0]), model.parameters, model.kind, 200)
+            if np.isfinite(piece.error):
+                with mpmath.workprec(300):
+                    high = float(wide)
+                    value = mpmath.mpf(high) + mpmath.mpf(float(wide - model.wide(high)))
+                    bound = mpmath.mpf(float(piece.error)) * 1.0001
+                    if piece.divisor != 1:  # exact but for the division at the end, which rounds once
+                        bound += mpmath.ldexp(abs(true), -model.width)
+                    assert abs(value - true) <= bound
+
+
+def test_pieces_end_at_kinks_and_cover_what_is_asked_for():
+    model = Model(activations.REGISTRY["hard_sigmoid"], FORMATS["float32"])
+    start, stop = 0x3F800000, 0x41000000
+    found = model.pieces(True, start, stop)
+    assert found[0].start <= start < found[0].stop
+    assert found[-1].start < stop <= found[-1].stop
+    assert all(a.stop == b.start for a, b in itertools.pairwise(found))
+    three = int(np.float32(3).view(np.uint32))
+    assert any(three in (piece.start, piece.stop) for piece in found)
+
+
+def test_pieces_of_straight_lines_are_exact():
+    model = Model(activations.REGISTRY["relu"], FORMATS["float32"])
+    assert all(piece.error == 0 for piece in model.pieces(False, 1, 0x7F800000))
+
+
+def test_the_tail_of_silu_for_subnormals_lies_beside_a_line():
+    model = Model(activations.REGISTRY["silu"], FORMATS["float32"])
+    sides = [side for piece in model.pieces(False, 1, 1 << 23) for side in model.sides(piece)]
+    assert sides
+    assert {side.sign for side in sides} == {1}  # x/2 + x^2/4 is above x/2
+
+
+def some_places(dtype: str, count: int) -> list[tuple[bool, int]]:
+    """Return signs and magnitudes: anywhere, and where activations bend."""
+    kind = FORMATS[dtype]
+    generator = np.random.default_rng(5)
+    top = (2 * kind.emax + 1) << (kind.precision - 1)
+    anywhere = generator.integers(1, top, count, dtype=np.uint64).tolist()
+    near = to_bits(np.abs(generator.normal(size=2 * count) * 10).astype(kind.dtype)).tolist()
+    return [(bool(generator.integers(2)), int(each)) for each in anywhere + near]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_every_piece_keeps_its_bound_and_rounds_right(name, dtype):
+    if dtype == "bfloat16":
+        pytest.importorskip("ml_dtypes", reason="bfloat16 is a dtype of the package ml_dtypes")
+    activation, kind = complete(name), FORMATS[dtype]
+    model = Model(activation, kind)
+    for negative, place in some_places(dtype, 5 if dtype == "float64" else 12):
+        (piece,) = model.pieces(negative, place, place + 1)
+        number = model.number(negative, place)
+        x = np.array([number]).astype(kind.dtype)
+        rounded, _ = truth.truth_at(activation, number, model.parameters, kind)
+        with np.errstate(all="ignore"):
+            found = verdict(model, piece, x)
+            y = evaluate(piece, x.astype(model.wide))[0]
+        assert float(found.right[0]) == rounded
+        true = truth.value(activation, number, model.parameters, kind, 150)
+        m = truth.context(400)
+        edge = m.ldexp(1, kind.emax + 8)
+        if np.isfinite(piece.error) and abs(true) < edge:
+            high = float(y)
+            wide = m.mpf(high) + m.mpf(float(y - model.wide(high)))
+            slack = m.ldexp(1, kind.etiny - 39)  # tiny values are held at this size
+            assert abs(wide - true) <= m.mpf(float(piece.error)) + slack + abs(true) * m.ldexp(1, 1 - model.width)
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_pieces_cover_all_magnitudes_once(name):
+    kind = FORMATS["float16"]
+    model = Model(complete(name), kind)
+    top = (2 * kind.emax + 1) << (kind.precision - 1)
+    for negative in (False, True):
+        pieces = model.pieces(negative, 1, top)
+        ends = [1, *(piece.stop for piece in pieces)]
+        assert [piece.start for piece in pieces] == ends[:-1]
+        assert ends[-1] == top
+
+
+def test_long_stretches_of_float64_are_one_piece():
+    model = Model(complete("sigmoid"), FORMATS["float64"])
+    far = int(np.float64(1e100).view(np.uint64))
+    (piece,) = model.pieces(False, far, far + 1)
+    assert piece.error == 0
+    assert piece.stop - piece.start == 64 << 52
+    assert evaluate(piece, np.array([1e100], model.wide)) == 1
+
+
+def test_an_undeclared_kink_is_found():
+    bent = dataclasses.replace(complete("relu"), exact=lambda m, x, **_: m.exp(x) if x < 1.3 else m.exp(1.3), kinks=())
+    model = Model(bent, FORMATS["float32"])
+    place = int(np.float32(1.3).view(np.uint32))
+    pieces = model.pieces(False, place - 1000, place + 1000)
+    assert min(piece.stop - piece.start for piece in pieces) <= 8
+    x = from_bits(np.arange(place - 50, place + 50), "float32")
+    for piece in pieces:
+        bits = np.arange(max(piece.start, place - 50), min(piece.stop, place + 50))
+        if bits.size:
+            inside = from_bits(bits, "float32")
+            assert to_bits(verdict(model, piece, inside).right).tolist() == to_bits(truth.right(bent, inside)).tolist()
+    assert x.size == 100
+
+
+def test_no_real_value_is_nan():
+    rooted = dataclasses.replace(complete("relu"), exact=lambda m, x, **_: m.sqrt(x), kinks=())
+    model = Model(rooted, FORMATS["float32"])
+    (piece,) = model.pieces(True, 0x3F800000, 0x3F800001)
+    assert np.isnan(evaluate(piece, np.array([-1.0]))).all()
+
+
+@pytest.mark.parametrize(("name", "place"), [("silu", 3), ("silu", 0x7FFFFF), ("tanh_shrink", 0x4B800001)])
+def test_a_hair_beside_a_midpoint_has_a_side(name, place):
+    activation = complete(name)
+    model = Model(activation, FORMATS["float32"])
+    for negative in (False, True):
+        (piece,) = model.pieces(negative, place, place + 1)
+        x = from_bits(np.arange(piece.start, min(piece.start + 64, piece.stop)), "float32")
+        x = np.concatenate([x, from_bits([place], "float32")]) * np.float32(-1 if negative else 1)
+        found = verdict(model, piece, x)
+        assert to_bits(found.right).tolist() == to_bits(truth.right(activation, x)).tolist()
+        sides = [side for side in model.sides(piece) if side.start <= place < side.stop]
+        assert sides
+        assert found.undecided <= 4 + 1

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from parity.sweep import job, pool, tally
+from parity.sweep.run import Where, sweep
+from refnet.errors import ArgumentError
+from tests.parity.sweep.common import ROOT, half_task
+
+
+def total(results):
+    found, starts = tally.Tally(), []
+    for each in results:
+        starts.append(each["start"])
+        found = tally.add(found, tally.read(each["tally"]))
+    assert len(starts) == len(set(starts))
+    return found
+
+
+@pytest.fixture(scope="module")
+def right():
+    task = half_task()
+    return total(pool.here(task, job.chunks(task)))
+
+
+def test_two_processes_count_as_one_does(right):
+    task = half_task()
+    assert total(pool.processes(task, job.chunks(task), 2)) == right
+
+
+def test_an_error_in_a_process_comes_out_as_it_is():
+    task = dataclasses.replace(half_task(), runner="no.such.module:f")
+    with pytest.raises(ArgumentError, match="cannot be imported"):
+        list(pool.processes(task, job.chunks(task)[:2], 2))
+
+
+def test_a_process_that_dies_is_one_sentence():
+    task = dataclasses.replace(half_task(), runner="tests.parity.sweep.planted:dies")
+    with pytest.raises(pool.WorkerError, match=r"^a worker process died"):
+        list(pool.processes(task, job.chunks(task)[:2], 2))
+
+
+def test_the_environment_is_left_as_it_was(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("REFNET_NUM_THREADS", raising=False)
+    task = half_task()
+    list(pool.processes(task, job.chunks(task)[:1], 1))
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+    assert "REFNET_NUM_THREADS" not in os.environ
+
+
+# dask.distributed: a real scheduler and two workers, each a process of its own, on loopback.
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def cluster(folder, workers=2):
+    """Yield the scheduler's address and the workers' processes."""
+    pytest.importorskip("distributed", reason="dask.distributed is not installed: pip install 'refnet[dask]'")
+    address = f"tcp://127.0.0.1:{free_port()}"
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+
+    def start(module, *arguments):
+        return subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    scheduler = start(
+        "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", address.rpartition(":")[2], "--no-dashboard"
+    )
+    one = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--death-timeout", "60")
+    running = [start("distributed.cli.dask_worker", address, *one) for _ in range(workers)]
+    try:
+        yield address, running
+    finally:
+        for process in (*running, scheduler):
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            process.wait()
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    # A scheduler that a test has just started may take longer to answer on a busy machine than one that runs.
+    monkeypatch.setattr(pool, "_PATIENCE", 45)
+
+
+#: What dask itself warns of, whatever one does.
+quietly = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore::UserWarning")
+
+
+@quietly
+def test_a_cluster_that_loses_a_worker_midway_counts_as_this_process_does(right, tmp_path):
+    task = half_task("slow")
+    with cluster(tmp_path) as (address, workers):
+        results = []
+        for each in pool.on_cluster(task, job.chunks(task), address):
+            results.append(each)
+            if len(results) == 2:
+                wait_for_both(address)
+                os.kill(workers[0].pid, signal.SIGKILL)
+    assert len(results) == 16
+    assert total(results) == right
+    assert workers[0].returncode == -signal.SIGKILL
+
+
+def wait_for_both(address):
+    import distributed
+
+    with distributed.Client(address, timeout=30, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=30)
+
+
+@quietly
+def test_a_sweep_on_a_cluster_is_that_of_this_process(right, tmp_path):
+    with cluster(tmp_path, workers=1) as (address, _):
+        assert sweep(half_task(), Where(scheduler=address)).tally == right
+
+
+@quietly
+def test_a_scheduler_that_is_not_there_is_one_sentence(monkeypatch):
+    pytest.importorskip("distributed", reason="dask.distributed is not installed: pip install 'refnet[dask]'")
+    monkeypatch.setattr(pool, "_PATIENCE", 1)
+    task, began = half_task(), time.monotonic()
+    with pytest.raises(
+        pool.WorkerError, match=r"^scheduler 'tcp://127\.0\.0\.1:\d+' cannot be reached; accepted: [^.]*"
+    ):
+        list(pool.on_cluster(task, job.chunks(task), f"tcp://127.0.0.1:{free_port()}"))
+    assert time.monotonic() - began < 30
+
+
+@quietly
+def test_a_scheduler_without_workers_is_one_sentence(tmp_path, monkeypatch):
+    task = half_task()
+    with cluster(tmp_path, workers=0) as (address, _):
+        reach(address)
+        monkeypatch.setattr(pool, "_PATIENCE", 3)
+        with pytest.raises(pool.WorkerError, match="has no workers; start some and try again"):
+            list(pool.on_cluster(task, job.chunks(task), address))
+
+
+def reach(address):
+    import distributed
+
+    distributed.Client(address, timeout=45, set_as_default=False).close()
+
+
+def test_without_dask_its_package_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    task = half_task()
+    with pytest.raises(Exception, match=r"--scheduler needs dask\.distributed: pip install 'refnet\[dask\]'"):
+        list(pool.on_cluster(task, job.chunks(task), "tcp://127.0.0.1:1"))

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import dataclasses
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from parity.sweep import report
+from parity.sweep.run import sweep, task_for
+from parity.ulp import FORMATS, from_bits
+from refnet import activations
+from tests.parity.sweep.common import half_task
+from tests.parity.sweep.planted import PLACES
+
+
+@pytest.fixture(scope="module")
+def wrong():
+    return sweep(half_task())
+
+
+@pytest.fixture(scope="module")
+def fine():
+    return sweep(task_for(activations.REGISTRY["relu6"], "float16", "refnet"))
+
+
+def shown(what):
+    console = Console(width=200, file=io.StringIO())
+    console.print(what)
+    return console.file.getvalue()
+
+
+def test_the_summary_has_a_row_per_function(wrong, fine):
+    rows = shown(report.summary([wrong, fine])).splitlines()
+    bad, good = (row.split() for row in rows if row.strip().startswith("relu6"))
+    assert bad[:4] == ["relu6", "65,536", str(len(PLACES)), "+1"]
+    assert "0x123" in bad  # the first of the equally bad
+    assert good[:3] == ["relu6", "65,536", "0"]
+
+
+def test_details_name_the_classes_and_the_errors(wrong):
+    text = "".join(shown(part) for part in report.details(wrong))
+    for word in ("normal", "subnormal", "overflow", "special", "error in ulp"):
+        assert word in text
+    assert "0x3c37" in text
+
+
+def test_correct_rounding_passes_and_a_step_does_not(wrong, fine):
+    assert report.passed(fine, None)
+    assert not report.passed(wrong, None)
+    assert not report.passed(wrong, 1.0)  # one result is above the range
+    inside = dataclasses.replace(wrong, tally=dataclasses.replace(wrong.tally, out_of_range=0, out_of_order=0))
+    assert report.passed(inside, 1.0)
+    assert not report.passed(inside, 0.75)
+    zero = dataclasses.replace(fine, tally=dataclasses.replace(fine.tally, wrong_zero=1))
+    assert not report.passed(zero, 1.0)
+
+
+@pytest.mark.parametrize("dtype", FORMATS)
+def test_numbers_are_written_so_that_they_can_be_read_back(dtype):
+    pytest.importorskip("ml_dtypes", reason="bfloat16 is a dtype of the package ml_dtypes")
+    kind = FORMATS[dtype]
+    for bits in np.random.default_rng(4).integers(0, ((2 * kind.emax + 1) << (kind.precision - 1)) - 1, 40).tolist():
+        value = from_bits([bits], dtype)[0]
+        assert kind.dtype.type(report.number(bits, dtype)) == value
+
+
+def test_the_bar_leaves_nothing_behind():
+    console = Console(width=100, force_terminal=False, file=io.StringIO())
+    with report.bar(console) as bar:
+        line = bar.add_task("tanh", total=10)
+        bar.update(line, completed=5)
+    assert console.file.getvalue().strip() == ""

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import numpy as np
+
+from parity.bounds import Enclosure
+from parity.compare import compare, within
+
+F32 = np.dtype("float32")
+
+
+def enclosure(value, own=1e-7, peer=1e-7, granted=None, rooms=None):
+    value = np.asarray(value, np.float64)
+    full = np.full(value.shape, 1.0)
+    return Enclosure(value, own * full, peer * full, (peer if granted is None else granted) * full, F32, rooms or {})
+
+
+def f32(*values):
+    return np.array([values], np.float32)
+
+
+def test_equal_bits_are_explained_whatever_the_truth():
+    result = compare(f32(1, 2), f32(1, 2), enclosure([[5, 6]])).comparison
+    assert result.verdict == "explained by rounding"
+    assert result.equal == 1.0
+    assert result.ratio == 0.0
+    assert result.histogram[0] == 2
+
+
+def test_neighbours_within_the_bound_are_explained():
+    a, b = f32(1.0), np.nextafter(f32(1.0), f32(2.0))
+    result = compare(a, b, enclosure([[1.0]], own=2e-7, peer=2e-7)).comparison
+    assert result.verdict == "explained by rounding"
+    assert result.max_ulp == 1
+    assert result.equal == 0.0
+    assert result.closer == "refnet"
+    assert (result.own_closer, result.peer_closer) == (1, 0)
+    assert result.histogram[1] == 1
+    assert 0 < result.ratio < 1
+
+
+def test_an_element_outside_its_bound_is_not_explained_and_shown():
+    result = compare(f32(1.0, 1.0), f32(1.0, 1.1), enclosure([[1.0, 1.0]])).comparison
+    assert result.verdict == "not explained"
+    assert result.unexplained == 1
+    assert result.outside == ("peer",)
+    assert result.worst.index == (0, 1)
+    assert result.worst.peer == float(np.float32(1.1))
+    assert result.ratio > 1
+
+
+def test_each_side_is_held_to_its_own_bound():
+    """The two are close enough to each other here, but one is further from the truth than it may be."""
+    result = compare(f32(1.0 + 1.5e-6), f32(1.0 + 1.5e-6 + 4e-7), enclosure([[1.0]], own=1e-6, peer=1e-6)).comparison
+    assert result.verdict == "not explained"
+    assert result.outside == ("refnet", "peer")
+
+
+def test_a_room_names_the_known_difference():
+    rooms = {"gelu tail": np.full((1, 1), 0.2)}
+    result = compare(f32(1.0), f32(1.1), enclosure([[1.0]], granted=0.2, rooms=rooms)).comparison
+    assert result.verdict == "known difference"
+    assert [finding.name for finding in result.findings] == ["gelu tail"]
+    assert "pytorch#187806" in result.findings[0].issue
+    assert result.unexplained == 0
+
+
+def test_no_known_difference_excuses_refnet():
+    rooms = {"gelu tail": np.full((1, 1), 0.2)}
+    result = compare(f32(1.1), f32(1.0), enclosure([[1.0]], granted=0.2, rooms=rooms)).comparison
+    assert result.verdict == "not explained"
+    assert result.outside == ("refnet",)
+
+
+def test_a_sum_of_rooms_is_named_after_what_was_found_before():
+    result = compare(f32(1.0), f32(1.1), enclosure([[1.0]], granted=0.2), inherited=("sparsemax",)).comparison
+    assert [finding.name for finding in result.findings] == ["sparsemax"]
+    alone = compare(f32(1.0), f32(1.1), enclosure([[1.0]], granted=0.2)).comparison
+    assert [finding.name for finding in alone.findings] == ["several at once"]
+
+
+def test_a_signature_spoils_its_row_and_only_its_row():
+    own, peer = np.float32([[1, 2], [1, 2]]), np.float32([[np.nan, 2], [1, 2]])
+    mask = np.array([[True, True], [True, True]])
+    judged = compare(own, peer, enclosure([[1, 2], [1, 2]]), shown={"NaN at infinity": mask})
+    assert judged.comparison.verdict == "known difference"
+    assert judged.comparison.findings[0].elements == 1
+    assert judged.spoiled.tolist() == [True, False]
+    after = compare(own, peer + 5, enclosure([[1, 2], [1, 2]]), spoiled=judged.spoiled).comparison
+    assert after.unexplained == 2
+
+
+def test_kinds_are_compared_by_kind():
+    own = f32(np.nan, np.inf, -np.inf, 1.0)
+    assert compare(own, own.copy(), enclosure(own, own=0, peer=0)).comparison.verdict == "explained by rounding"
+    result = compare(own, f32(0.0, np.inf, np.inf, np.nan), enclosure(own, own=0, peer=0)).comparison
+    assert result.unexplained == 3
+    assert result.max_abs == np.inf
+
+
+def test_zeros_of_both_signs_are_the_same_number_but_not_the_same_bits():
+    result = compare(f32(0.0), f32(-0.0), enclosure([[0.0]], own=0, peer=0)).comparison
+    assert result.verdict == "explained by rounding"
+    assert result.equal == 0.0
+    assert result.max_ulp == 0
+
+
+def test_the_edge_of_overflow_goes_either_way():
+    top = float(np.finfo(np.float32).max)
+    truth = np.array([[top * (1 + 1e-9)]])
+    assert within(np.float32([[np.inf]]), truth, np.full((1, 1), top * 1e-7)).all()
+    assert within(np.float32([[top]]), truth, np.full((1, 1), top * 1e-7)).all()
+    assert not within(np.float32([[-np.inf]]), truth, np.full((1, 1), top * 1e-7)).any()
+
+
+def test_without_a_bound_a_difference_is_an_overflow_on_the_way():
+    result = compare(f32(1.0), f32(np.inf), enclosure([[1.0]], own=np.inf, peer=np.inf)).comparison
+    assert [finding.name for finding in result.findings] == ["overflow inside a sum"]
+
+
+def test_nothing_to_compare_is_explained():
+    empty = np.zeros((0, 3), np.float32)
+    judged = compare(empty, empty, enclosure(np.zeros((0, 3))))
+    assert judged.comparison.verdict == "explained by rounding"
+    assert judged.comparison.elements == 0
+    assert judged.comparison.worst is None
+    assert judged.spoiled.shape == (0,)

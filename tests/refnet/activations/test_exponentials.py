@@ -1,0 +1,62 @@
+"""Corners of the exponential family: where a naive formula cancels, overflows or goes subnormal."""
+
+from __future__ import annotations
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+
+from refnet import activations
+from refnet.activations import exponentials
+from tests.refnet.activations.judge import bits, error_in_ulp, rounded, truth
+
+
+def test_selu_constant_is_the_whole_product():
+    product = mpmath.mpf(exponentials.SELU_SCALE) * exponentials.SELU_ALPHA
+    assert abs(product - exponentials.SELU_BELOW - exponentials.SELU_BELOW_LOW) < 2.0**-105
+
+
+@pytest.mark.parametrize("name", ["silu", "mish"])
+def test_float64_tail_keeps_its_digits_where_exp_is_subnormal(name):
+    block = activations.get(name)
+    x = np.random.default_rng(4).uniform(-752, -700, 200)
+    for v, y in zip(x, block.numpy(x), strict=True):
+        assert error_in_ulp(float(y), truth(block, v), np.float64) <= 2.0
+
+
+@pytest.mark.parametrize("parameters", [{}, {"alpha": 0.5}, {"alpha": 1.5}])
+@pytest.mark.parametrize("name", ["elu", "celu"])
+def test_subnormal_inputs(name, parameters):
+    block = activations.get(name).with_parameters(**parameters)
+    x = -(np.arange(1, 200) * 2.0**-149).astype(np.float32)
+    expected = np.array([rounded(truth(block, v), np.float32) for v in x], np.float32)
+    assert bits(block.numpy(x)) == bits(expected)
+    assert bits(block(x)) == bits(expected)
+
+
+def test_log_sigmoid_underflows_to_minus_zero():
+    y = activations.log_sigmoid(np.array([200.0, 1e4, 1e38, math.inf], np.float32))
+    assert bits(y) == bits(np.full(4, -0.0, np.float32))
+
+
+def test_squareplus_with_b_zero_is_relu():
+    x = np.array([-math.inf, -2.0, 0.0, 1e-30, 3.0, math.inf], np.float32)
+    np.testing.assert_array_equal(activations.squareplus(x, b=0), activations.relu(x))
+
+
+def test_squareplus_with_negative_b_is_nan_where_the_root_is():
+    y = activations.squareplus(np.array([-3.0, 0.0, 3.0], np.float32), b=-1.0)
+    assert np.isnan(y[1])
+    assert not np.isnan(y[[0, 2]]).any()
+
+
+def test_squareplus_does_not_overflow():
+    x = np.array([-1e308, 1e308, -1e200, 1e160])
+    np.testing.assert_array_equal(activations.squareplus.numpy(x), [1e-308, 1e308, 1e-200, 1e160])
+
+
+def test_softplus_is_x_beyond_its_reach():
+    x = np.array([40.0, 1e30], np.float32)
+    np.testing.assert_array_equal(activations.softplus(x), x)

@@ -1,0 +1,72 @@
+"""What goes in, what rows are made of, and the one rounding."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from refnet.activations.reading import as_floating, narrow, row_terms
+from refnet.errors import DTypeError, ShapeError
+
+
+@pytest.mark.parametrize(
+    ("given", "dtype"),
+    [
+        ([1.5, 2.0], np.float32),
+        (1.5, np.float32),
+        ([1, 2], np.float32),
+        (np.array([1, 2]), np.float32),
+        (np.array([True]), np.float32),
+        (np.float64(1.5), np.float64),
+        (np.array([1.5]), np.float64),
+        (np.array([1.5], np.float16), np.float16),
+        (np.array([1.5], ">f8"), np.float64),
+        (np.array([1.5], ">f4"), np.float32),
+    ],
+)
+def test_dtypes(given, dtype):
+    x = as_floating(given, "here")
+    assert x.dtype == dtype
+    assert x.dtype.isnative
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ([1j], DTypeError, "here: input of dtype complex128 is not accepted; accepted: real numbers"),
+        ("relu", DTypeError, "here: input of dtype <U4"),
+        (None, DTypeError, "here: input of type NoneType"),
+        (np.array([None]), DTypeError, "here: input of dtype object"),
+        (np.array(["2024-01-01"], "M8[D]"), DTypeError, "here: input of dtype datetime64"),
+        ([[1.0], [1.0, 2.0]], ShapeError, "here: input is ragged; accepted: rows of one length"),
+    ],
+)
+def test_refusals(given, error, message):
+    with pytest.raises(error) as caught:
+        as_floating(given, "here")
+    assert message in str(caught.value)
+
+
+def test_narrow_rounds_to_bfloat16_once():
+    bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
+    tie = 1.0 + 2.0**-8  # halfway between two bfloat16 numbers
+    above = np.array([tie + 2.0**-40, tie, tie - 2.0**-40, -tie - 2.0**-40, math.inf, math.nan, 1e300])
+    got = narrow(above, np.dtype(bfloat16)).astype(np.float64)
+    np.testing.assert_array_equal(got, [1.0 + 2.0**-7, 1.0, 1.0, -1.0 - 2.0**-7, math.inf, math.nan, math.inf])
+
+
+def test_row_terms():
+    highest, term, rest = row_terms(np.array([[1.0, 3.0, 3.0, -math.inf]]))
+    assert highest.tolist() == [[3.0]]
+    np.testing.assert_array_equal(term, [[np.exp(-2.0), 1.0, 1.0, 0.0]])
+    assert rest.tolist() == [[1.0 + np.exp(-2.0)]]
+
+
+def test_row_terms_carry_what_the_difference_loses():
+    x = np.array([[1e-17, 700.0]])
+    assert row_terms(x)[1][0, 0] == np.exp(-700.0)
+    x = np.array([[0.1, 700.0]])
+    right = float(np.exp(np.longdouble(0.1) - np.longdouble(700.0)))
+    assert abs(row_terms(x)[1][0, 0] - right) <= 2 * np.spacing(right)

@@ -1,0 +1,80 @@
+"""Corners of the straight lines and parabolas."""
+
+from __future__ import annotations
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+
+from refnet import activations
+from tests.refnet.activations.judge import bits, rounded
+
+INF, NAN = math.inf, math.nan
+
+
+def f32(*values):
+    return np.array(values, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({}, [0.0, 0.0, 0.0, 0.0, 0.5, 3.0, 7.0, INF, NAN]),
+        ({"max_value": 6.0}, [0.0, 0.0, 0.0, 0.0, 0.5, 3.0, 6.0, 6.0, NAN]),
+        ({"negative_slope": 0.5}, [-INF, -1.0, -0.0, 0.0, 0.5, 3.0, 7.0, INF, NAN]),
+        ({"threshold": 1.0}, [0.0, 0.0, 0.0, 0.0, 0.0, 3.0, 7.0, INF, NAN]),
+        ({"threshold": 1.0, "negative_slope": 0.5}, [-INF, -1.5, -0.5, -0.5, -0.25, 3.0, 7.0, INF, NAN]),
+        ({"threshold": -1.0, "max_value": 6.0}, [0.0, 0.0, -0.0, 0.0, 0.5, 3.0, 6.0, 6.0, NAN]),
+        ({"max_value": -1.0}, [0.0, 0.0, 0.0, 0.0, -1.0, -1.0, -1.0, -1.0, NAN]),
+    ],
+)
+def test_relu_in_its_odd_corners(parameters, expected):
+    x = f32(-INF, -2.0, -0.0, 0.0, 0.5, 3.0, 7.0, INF, NAN)
+    block = activations.relu.with_parameters(**parameters)
+    assert bits(block.numpy(x)) == bits(f32(*expected))
+    assert bits(block(x)) == bits(f32(*expected))
+
+
+def test_leaky_relu_with_slope_zero_is_relu():
+    x = f32(-INF, -2.0, -0.0, 0.0, 3.0, INF, NAN)
+    assert bits(activations.leaky_relu(x, 0.0)) == bits(activations.relu(x))
+
+
+def test_leaky_relu_takes_its_slope_in_the_inputs_precision():
+    x = np.array([-1.0])
+    assert activations.leaky_relu(x)[0] == -0.2
+    assert activations.leaky_relu(x.astype(np.float32)).astype(np.float64)[0] == -float(np.float32(0.2))
+
+
+def test_shrinking_lets_nan_through_and_gives_plus_zero_inside():
+    x = f32(-INF, -0.5, -0.3, -0.0, 0.0, 0.3, 0.5, INF, NAN)
+    expected = f32(-INF, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, INF, NAN)
+    for name in ("soft_shrink", "hard_shrink"):
+        block = activations.get(name)
+        assert bits(block.numpy(x)) == bits(expected)
+        assert bits(block(x)) == bits(expected)
+
+
+def test_threshold_keeps_what_is_above():
+    x = f32(-INF, -0.0, 1.0, np.nextafter(np.float32(1), np.float32(2)), INF, NAN)
+    expected = f32(-3.0, -3.0, -3.0, x[3], INF, NAN)
+    assert bits(activations.threshold(x, 1.0, -3.0)) == bits(expected)
+    assert bits(activations.threshold.numpy(x) if not activations.threshold.required else expected) == bits(expected)
+
+
+def test_hard_silu_halves_subnormals_to_the_right_side():
+    """x/2 lies halfway between two subnormals for odd x; x^2/6, far below float64, decides."""
+    x = (np.arange(1, 400, 2) * 2.0**-149).astype(np.float32)
+    x = np.concatenate([x, -x])
+    expected = f32(*(rounded(mpmath.mpf(float(v)) * (mpmath.mpf(float(v)) + 3) / 6, np.float32) for v in x))
+    assert bits(activations.hard_silu.numpy(x)) == bits(expected)
+    assert bits(activations.hard_silu(x)) == bits(expected)
+
+
+def test_sparse_plus_next_to_its_ties():
+    x = f32(*(k * 2.0**-e for k in (-5, -3, -1, 1, 3, 5) for e in range(20, 50)))
+    expected = f32(*(rounded((mpmath.mpf(float(v)) + 1) ** 2 / 4, np.float32) for v in x))
+    assert bits(activations.sparse_plus.numpy(x)) == bits(expected)
+    assert bits(activations.sparse_plus(x)) == bits(expected)

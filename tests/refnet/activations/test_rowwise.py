@@ -1,0 +1,158 @@
+"""softmax, log_softmax, glu and sparsemax against mpmath, row by row."""
+
+from __future__ import annotations
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+from hypothesis.extra import numpy as arrays
+
+from refnet import activations
+from refnet.activations import REGISTRY, Activation
+from refnet.errors import ArgumentError, ShapeError
+from tests.refnet.activations.judge import error_in_ulp
+
+INF, NAN = math.inf, math.nan
+ROWS = [name for name in activations.names() if REGISTRY[name].kind != "elementwise"]
+READINGS = [pytest.param(Activation.numpy, id="numpy"), pytest.param(Activation.__call__, id="compiled")]
+
+
+def rows(dtype):
+    rng = np.random.default_rng(11)
+    yield from (rng.normal(size=n) * scale for n in (1, 2, 4, 10, 100) for scale in (1e-3, 1, 5, 100))
+    yield rng.normal(size=1000)
+    yield np.array([30.0, 1.0, 2.0, 0.5])  # dominated by one entry
+    yield np.array([0.6, 0.5, 0.0, 0.1])
+    yield np.array([1.0, 1.0, 1.0, 1.0])
+    yield np.array([1.0, np.nextafter(dtype(0), dtype(1)), 0.0, -1e-30])
+    largest = float(np.finfo(dtype).max)
+    yield np.array([largest, largest, -largest, 1.0])
+    yield np.array([largest / 2, -largest, 3.0, largest * 0.9])
+
+
+# NumPy's reading in float64: the terms are rounded, their sum and the quotient too (its exp takes softmax to 2.7);
+# log_softmax rounds x - highest, the logarithm and the difference; glu multiplies a sigmoid
+FLOAT64_ULP = {"softmax": 3.0, "log_softmax": 2.0, "glu": 2.0, "sparsemax": 1.0}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=lambda t: t.__name__)
+@pytest.mark.parametrize("read", READINGS)
+@pytest.mark.parametrize("name", ROWS)
+def test_rows_are_accurate(name, read, dtype):
+    block = REGISTRY[name]
+    in_pairs = block.kind == "rowwise" and read is not Activation.numpy
+    bound = 0.5001 if dtype is np.float32 else 0.77 if in_pairs else FLOAT64_ULP[name]
+    for row in rows(dtype):
+        if name == "glu" and len(row) % 2:
+            continue
+        row = row.astype(dtype)
+        exact = block.exact(mpmath, [mpmath.mpf(float(x)) for x in row])
+        for got, t in zip(read(block, row), exact, strict=True):
+            assert error_in_ulp(float(got), mpmath.mpf(t), dtype) <= bound, (row[:4], got, mpmath.nstr(t, 20))
+
+
+SPECIAL = {
+    "softmax": [
+        ([1.0, INF, 2.0], [0.0, 1.0, 0.0]),
+        ([1.0, INF, INF], [0.0, NAN, NAN]),
+        ([-INF, -INF, -INF], [NAN, NAN, NAN]),
+        ([-INF, 0.0, 0.0], [0.0, 0.5, 0.5]),
+        ([1.0, NAN, 2.0], [NAN, NAN, NAN]),
+        ([INF, NAN, 2.0], [NAN, NAN, NAN]),
+        ([-INF, INF], [0.0, 1.0]),
+    ],
+    "log_softmax": [
+        ([1.0, INF, 2.0], [-INF, 0.0, -INF]),
+        ([1.0, INF, INF], [-INF, NAN, NAN]),
+        ([-INF, -INF, -INF], [NAN, NAN, NAN]),
+        ([-INF, 3.0], [-INF, 0.0]),
+        ([1.0, NAN, 2.0], [NAN, NAN, NAN]),
+    ],
+    "sparsemax": [
+        ([1.0, INF, 2.0], [0.0, 1.0, 0.0]),
+        ([1.0, INF, INF], [0.0, NAN, NAN]),
+        ([-INF, -INF, -INF], [NAN, NAN, NAN]),
+        ([-INF, 0.0, 0.0], [0.0, 0.5, 0.5]),
+        ([1.0, NAN, 2.0], [NAN, NAN, NAN]),
+    ],
+    "glu": [
+        ([2.0, -INF], [0.0]),
+        ([2.0, INF], [2.0]),
+        ([-2.0, -INF], [-0.0]),
+        ([INF, -INF], [NAN]),
+        ([NAN, 1.0], [NAN]),
+        ([1.0, NAN], [NAN]),
+    ],
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=lambda t: t.__name__)
+@pytest.mark.parametrize("read", READINGS)
+@pytest.mark.parametrize("name", ROWS)
+def test_special_rows(name, read, dtype):
+    for row, expected in SPECIAL[name]:
+        got = read(REGISTRY[name], np.array(row, dtype))
+        np.testing.assert_array_equal(got, np.array(expected, dtype), err_msg=str(row))
+        np.testing.assert_array_equal(np.signbit(got)[~np.isnan(got)], np.signbit(expected)[~np.isnan(expected)])
+
+
+finite_rows = arrays.arrays(np.float32, st.integers(1, 12), elements=st.floats(-1e4, 1e4, width=32))
+
+
+@given(finite_rows)
+def test_probabilities_add_up_and_keep_the_order(row):
+    for name in ("softmax", "sparsemax"):
+        y = REGISTRY[name].numpy(row)
+        assert y.min() >= 0
+        assert abs(y.sum(dtype=np.float64) - 1) <= len(row) * 2.0**-24
+        assert (np.diff(y[np.argsort(row, kind="stable")]) >= 0).all()
+
+
+@given(finite_rows)
+def test_log_softmax_is_never_positive(row):
+    assert activations.log_softmax.numpy(row).max() <= 0
+
+
+def test_sparsemax_where_keras_is_wrong():
+    np.testing.assert_array_equal(activations.sparsemax([1.0, 1.0, 1.0]), np.full(3, 1 / 3, np.float32))
+    np.testing.assert_array_equal(activations.sparsemax([0.6, 0.5, 0.0]), np.array([0.55, 0.45, 0.0], np.float32))
+
+
+def test_sparsemax_keeps_digits_where_score_and_threshold_cancel():
+    row = np.array([0.5, 0.5, 1e-9, -3.0], np.float32)
+    exact = activations.sparsemax.exact(mpmath, [mpmath.mpf(float(x)) for x in row])
+    for got, t in zip(activations.sparsemax.numpy(row), exact, strict=True):
+        assert error_in_ulp(float(got), t, np.float32) <= 0.5
+
+
+def test_a_long_row_of_equals():
+    row = np.zeros(10_000, np.float32)
+    np.testing.assert_array_equal(activations.sparsemax.numpy(row), np.full(10_000, 1e-4, np.float32))
+    np.testing.assert_array_equal(activations.softmax.numpy(row), np.full(10_000, 1e-4, np.float32))
+
+
+def test_glu_needs_an_even_axis():
+    with pytest.raises(
+        ShapeError, match="activation 'glu': an axis of size 3 cannot be halved; accepted: an even size"
+    ):
+        activations.glu(np.zeros((2, 3), np.float32))
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_axes(name):
+    x = np.random.default_rng(5).normal(size=(4, 6, 2)).astype(np.float32)
+    block = REGISTRY[name]
+    for axis in (0, 1, 2, -1, -2):
+        expected = np.moveaxis(block(np.moveaxis(x, axis, -1)), -1, axis)
+        np.testing.assert_array_equal(block(x, axis=axis), expected)
+    with pytest.raises(ArgumentError, match=f"activation '{name}': axis 3"):
+        block(x, axis=3)
+
+
+def test_slope_has_no_meaning_for_rows():
+    for name in ROWS:
+        with pytest.raises(ArgumentError, match="slope takes elementwise"):
+            REGISTRY[name].slope(np.zeros(2))

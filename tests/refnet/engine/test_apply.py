@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from refnet import activations
+from refnet.activations.reading import narrow
+from refnet.engine import threads
+from refnet.errors import ArgumentError, DTypeError, ShapeError
+
+softmax, sigmoid = activations.get("softmax"), activations.get("sigmoid")
+
+
+def random(*shape: int, dtype: str = "float32") -> np.ndarray:
+    return np.random.default_rng(0).standard_normal(shape).astype(dtype)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -3])
+def test_a_row_may_lie_along_any_axis(axis):
+    x = random(3, 4, 5)
+    expected = np.moveaxis(softmax.numpy(np.moveaxis(x, axis, -1)), -1, axis)
+
+    assert softmax(x, axis=axis).tobytes() == np.ascontiguousarray(expected).tobytes()
+
+
+def test_several_axes_make_one_row():
+    x = random(3, 4, 5)
+    expected = softmax.numpy(np.moveaxis(x, 1, 0).reshape(4, 15)).reshape(4, 3, 5)
+
+    assert softmax(x, axis=(0, 2)).tobytes() == np.ascontiguousarray(np.moveaxis(expected, 0, 1)).tobytes()
+    assert softmax(x, axis=None).tobytes() == softmax.numpy(x.reshape(1, 60)).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("axis", "message"),
+    [(3, "does not exist"), (-4, "does not exist"), ((0, 0), "twice"), ((0, -3), "twice"), (1.5, "does not exist")],
+)
+def test_a_bad_axis_is_refused(axis, message):
+    with pytest.raises(ArgumentError, match=message):
+        softmax(random(3, 4, 5), axis=axis)
+
+
+def test_a_number_has_no_axis():
+    with pytest.raises(ArgumentError, match="0 dimensions"):
+        softmax(np.float32(1.0))
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (3, 0), (0, 3), (2, 3, 4)])
+def test_any_shape(shape):
+    x = random(*shape)
+    assert sigmoid(x).shape == shape
+    assert sigmoid(x).tobytes() == sigmoid.numpy(x).tobytes()
+
+
+def test_out_receives_the_result_and_is_returned():
+    x, out = random(5, 6), np.empty((5, 6), np.float32)
+
+    assert sigmoid(x, out=out) is out
+    assert out.tobytes() == sigmoid(x).tobytes()
+    assert softmax(x, out=out) is out
+    assert out.tobytes() == softmax(x).tobytes()
+
+
+def test_out_may_be_the_input():
+    x = random(1000)
+    expected = sigmoid(x)
+    sigmoid(x, out=x)
+
+    assert x.tobytes() == expected.tobytes()
+
+
+def test_out_may_overlap_the_input_in_part():
+    memory = random(100)
+    expected = sigmoid(memory[:90].copy())
+    sigmoid(memory[:90], out=memory[10:])
+
+    assert memory[10:].tobytes() == expected.tobytes()
+
+
+def test_out_may_be_strided():
+    x, memory = random(10), np.zeros(20, np.float32)
+    sigmoid(x, out=memory[::2])
+
+    assert memory[::2].tobytes() == sigmoid(x).tobytes()
+    assert not memory[1::2].any()
+
+
+@pytest.mark.parametrize(
+    ("out", "error"),
+    [
+        (np.empty((2, 3), np.float32), ShapeError),
+        (np.empty(4, np.float64), DTypeError),
+        ([0.0] * 4, DTypeError),
+        (np.frombuffer(b"0" * 16, np.float32), ArgumentError),
+    ],
+)
+@pytest.mark.parametrize("name", ["sigmoid", "softmax"])
+def test_a_bad_out_is_refused(out, error, name):
+    with pytest.raises(error, match=f"^activation '{name}': out"):
+        activations.get(name)(random(4), out=out)
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "gelu", "softmax"])
+def test_threads_do_not_change_a_bit(name, monkeypatch):
+    x = random(1000, 301)
+    monkeypatch.setattr(threads, "_chosen", 1)
+    expected = activations.get(name)(x)
+    monkeypatch.setattr(threads, "_chosen", 5)
+
+    assert activations.get(name)(x).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "softplus", "gelu"])
+def test_float16_is_rounded_once(name):
+    x = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    x = x[np.isfinite(x)]
+    actual = activations.get(name)(x)
+
+    assert actual.dtype == np.float16
+    assert actual.tobytes() == activations.get(name).numpy(x.astype(np.float64)).astype(np.float16).tobytes()
+
+
+def test_bfloat16_is_not_rounded_twice():
+    bfloat16 = pytest.importorskip("ml_dtypes", reason="bfloat16 needs ml_dtypes").bfloat16
+    tie = 1.0 + 2.0**-8  # halfway between two bfloat16; a little more must round up, also a very little
+    y = np.array([tie, tie + 2.0**-40, tie - 2.0**-40, 1e39, np.nan, -0.0])
+    actual = narrow(y, np.dtype(bfloat16)).astype(np.float64)
+
+    assert actual[:4].tolist() == [1.0, 1.0 + 2.0**-7, 1.0, np.inf]
+    assert np.isnan(actual[4])
+    assert np.signbit(actual[5])
+
+
+def test_integers_and_booleans_become_float32():
+    assert sigmoid(np.array([0, 1])).dtype == np.float32
+    assert sigmoid(np.array([True])).tobytes() == sigmoid(np.array([1.0], np.float32)).tobytes()
+
+
+@pytest.mark.parametrize("x", [np.array([1j]), np.array(["a"]), np.array([object()]), "relu", None])
+def test_what_is_no_number_is_refused_by_name(x):
+    with pytest.raises(DTypeError, match=r"^activation 'sigmoid': "):
+        sigmoid(x)

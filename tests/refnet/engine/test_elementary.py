@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import inspect
+
+import mpmath
+import numba
+import numpy as np
+import pytest
+
+from refnet import elementary
+from refnet.engine.elementary import COMPILED
+
+mp = mpmath.mp.clone()
+mp.prec = 200
+
+# word -> (truth, intervals, for a float64 and for a float32 result the largest error seen in ulp, rounded up)
+WORDS = {
+    "exp": (mp.exp, [(-1, 1), (-690, 690)], 0.51, 1.2),
+    "expm1": (mp.expm1, [(-1, 1), (-40, 690), (-3, 3), (-1e-9, 1e-9)], 0.51, 2.0),
+    "log1p": (mp.log1p, [(-0.99, 1), (0, 1), (1, 1e6), (-1e-9, 1e-9)], 0.51, 0.8),
+    "log1p_unit": (mp.log1p, [(0, 1), (0, 1e-9)], 0.51, 1.2),
+    "normal_cdf": (mp.ncdf, [(-1, 1), (-8, 8), (-14, 0)], 0.51, 4.0),
+}
+
+
+def compiled(word: str, dtype: str = "float64"):
+    reading = COMPILED[dtype][getattr(elementary, word)]
+    return numba.vectorize([numba.float64(numba.float64)])(lambda x: reading(x))
+
+
+def ulps(actual: float, truth: mpmath.mpf) -> float:
+    exponent = max(int(mp.floor(mp.log(abs(truth), 2))), -1022)
+    return float(abs(mp.mpf(actual) - truth) / mp.mpf(2) ** (exponent - 52))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("word", WORDS)
+def test_error_in_ulp_of_float64(word, dtype):
+    truth, intervals, *bounds = WORDS[word]
+    rng = np.random.default_rng(0)
+    run = compiled(word, dtype)
+    for low, high in intervals:
+        xs = rng.uniform(low, high, 1500)
+
+        worst = max(ulps(float(y), truth(mp.mpf(float(x)))) for x, y in zip(xs, run(xs), strict=True))
+
+        assert worst <= bounds[dtype == "float32"]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("word", ["exp", "expm1", "log1p", "normal_cdf"])
+def test_special_values_are_numpys(word):
+    x = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 5e-324, -5e-324, 1e300, -1e300])
+    if word == "log1p":
+        x = np.append(x, [-1.0, -2.0])
+    actual = compiled(word)(x)
+    expected = np.asarray(getattr(elementary, word)(x), dtype=np.float64)
+
+    assert np.where(np.isnan(actual), 0.0, actual).tobytes() == np.where(np.isnan(expected), 0.0, expected).tobytes()
+    assert (np.isnan(actual) == np.isnan(expected)).all()
+
+
+def test_the_words_of_both_dtypes_agree_after_rounding():
+    x = np.random.default_rng(0).uniform(-110, 90, 100_000)
+    wide, single = compiled("exp")(x), compiled("exp", "float32")(x)
+
+    with np.errstate(over="ignore"):
+        assert single.astype(np.float32).tobytes() == wide.astype(np.float32).tobytes()
+
+
+def test_sum_odd_rounds_to_odd():
+    word = COMPILED["float32"][elementary.sum_odd]
+    run = numba.vectorize([numba.float64(numba.float64, numba.float64)])(lambda a, b: word(a, b))
+    a = np.array([1.0, 1.0, 1.0, -1.0, 1.5])
+    b = np.array([2.0**-60, -(2.0**-60), 0.0, 2.0**-60, 0.25])
+
+    assert run(a, b).tobytes() == np.asarray(elementary.sum_odd(a, b)).tobytes()
+    assert run(a, b).tolist() == [1 + 2.0**-52, 1 - 2.0**-53, 1.0, -1 + 2.0**-53, 1.75]
+
+
+@pytest.mark.parametrize("dtype", COMPILED)
+def test_every_word_has_a_compiled_reading(dtype):
+    words = {getattr(elementary, name) for name in elementary.__all__}
+    assert words <= set(COMPILED[dtype])
+
+
+@pytest.mark.parametrize("name", ["copysign", "exp_sum", "exp_times", "fma", "maximum", "normal_cdf_times", "ratio"])
+@pytest.mark.parametrize("dtype", COMPILED)
+def test_words_of_several_numbers_mean_what_numpys_do(name, dtype):
+    plain = getattr(elementary, name)
+    count = len(inspect.signature(plain).parameters) if inspect.isfunction(plain) else plain.nin
+    word = COMPILED[dtype][plain]
+    code = {2: lambda a, b: word(a, b), 3: lambda a, b, c: word(a, b, c)}[count]
+    a, b, c = 1.25, -0.75, 1e-17
+    given = (a, b, c)[:count] if name != "exp_sum" else (a, c)
+
+    assert abs(numba.njit(code)(*given) - float(plain(*given))) <= 3 * np.spacing(abs(float(plain(*given))))

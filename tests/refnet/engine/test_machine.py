@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import pytest
+
+from refnet.engine.machine import machine
+
+
+@pytest.mark.parametrize(
+    ("cpu", "features", "width"),
+    [
+        ("generic", "", 16),
+        ("haswell", "+avx2,+fma", 32),
+        ("sandybridge", "+avx", 16),
+        ("skylake-avx512", "+avx2,+fma,+avx512f,+avx512dq,+avx512vl", 64),
+    ],
+)
+def test_the_vectors_follow_the_features(monkeypatch, cpu, features, width):
+    monkeypatch.setenv("NUMBA_CPU_NAME", cpu)
+    monkeypatch.setenv("NUMBA_CPU_FEATURES", features)
+
+    found = machine.__wrapped__()
+
+    assert (found.cpu, found.vector_bytes, found.lanes(4)) == (cpu, width, width // 4)
+
+
+def test_the_block_of_sums_fits_the_registers():
+    rows, vectors = machine().tile(4)
+    assert rows * vectors + vectors <= (32 if machine().vector_bytes == 64 else 16)

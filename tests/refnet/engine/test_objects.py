@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from refnet.engine import objects
+
+FIRST = """
+import numpy as np, sys
+from refnet import activations
+y = activations.get("relu")(np.array([-1, 2], np.float32))
+from refnet.engine.objects import cache_folder, compile_count
+print(compile_count(), "numba" in sys.modules, y.tolist(), cache_folder())
+"""
+
+
+def first_use(cache: Path, code: str = FIRST, **environment: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "REFNET_CACHE_DIR": str(cache), **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    return done.stdout.split(maxsplit=2)
+
+
+def test_compiled_once_and_loaded_without_numba(tmp_path):
+    assert first_use(tmp_path)[:2] == ["1", "True"]
+    assert first_use(tmp_path)[:2] == ["0", "False"]
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "text"])
+def test_a_damaged_entry_is_compiled_again(tmp_path, damage):
+    first_use(tmp_path)
+    (entry,) = tmp_path.rglob("*.o")
+    content = bytearray(entry.read_bytes())
+    if damage == "flipped":
+        content[len(content) // 2] ^= 1
+    entry.write_bytes({"truncated": content[:-7], "flipped": content, "empty": b"", "text": b"hello"}[damage])
+
+    assert first_use(tmp_path)[0] == "1"
+    assert first_use(tmp_path)[0] == "0"
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("a file where the folder should be")
+
+    assert first_use(blocked)[0] == "1"
+    assert blocked.read_text() == "a file where the folder should be"
+
+
+def test_two_processes_fill_the_cache_at_once(tmp_path):
+    environment = {**os.environ, "REFNET_CACHE_DIR": str(tmp_path)}
+    both = [
+        subprocess.Popen([sys.executable, "-c", FIRST], env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    results = [process.communicate(timeout=300)[0] for process in both]
+
+    assert all("[0.0, 2.0]" in result for result in results)
+    assert first_use(tmp_path)[0] == "0"
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".o"]
+
+
+def test_an_entry_carries_its_own_digest(tmp_path):
+    first_use(tmp_path)
+    (entry,) = tmp_path.rglob("*.o")
+    content = entry.read_bytes()
+
+    assert hashlib.sha256(content[32:]).digest() == content[:32]
+
+
+def test_the_folder_depends_on_the_cpu(tmp_path):
+    code = "from refnet.engine.objects import cache_folder; print(0, 0, cache_folder())"
+    here = first_use(tmp_path, code)[2]
+    there = first_use(tmp_path, code, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="")[2]
+
+    assert here != there
+
+
+def test_a_users_own_formula_is_not_kept_on_disk(tmp_path):
+    code = """
+import numpy as np
+from refnet.activations.activation import activation
+@activation("2 x", exact=lambda m, x: 2 * x, derivative=lambda m, x: 2 + 0 * x)
+def doubled(x):
+    '''Double.'''
+    return 2.0 * x
+from refnet.engine.objects import cache_folder
+print(doubled(np.array([3.0], np.float32)).tolist()[0], list(cache_folder().glob("*.o")))
+"""
+    assert first_use(tmp_path, code) == ["6.0", "[]"]
+
+
+def test_the_count_of_this_process():
+    assert objects.compile_count() >= 0

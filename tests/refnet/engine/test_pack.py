@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from refnet.engine.machine import machine
+from refnet.engine.pack import pack
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("columns", [1, 7, 16, 17, 48, 49, 130])
+def test_every_weight_stands_in_its_panel(dtype, columns):
+    inner = 5
+    weight = np.arange(1, inner * columns + 1, dtype=dtype).reshape(inner, columns)
+    lanes = machine().lanes(weight.itemsize)
+    panel = machine().tile(weight.itemsize)[1] * lanes
+
+    packed, start, unpacked = pack(weight), 0, []
+    for first in range(0, columns, panel):
+        real = min(panel, columns - first)
+        width = -(-real // lanes) * lanes
+        block = packed[start : start + inner * width].reshape(inner, width)
+        unpacked.append(block[:, :real])
+        assert not block[:, real:].any()
+        start += inner * width
+
+    assert start == packed.size
+    assert (np.concatenate(unpacked, axis=1) == weight).all()
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0)])
+def test_nothing_to_pack(shape):
+    assert pack(np.zeros(shape, np.float32)).size == 0

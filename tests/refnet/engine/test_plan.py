@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+import refnet.engine.threads as engine_threads
+from refnet import activations
+from refnet.engine.plan import Chain, Plan
+from refnet.errors import DTypeError, ShapeError
+from refnet.layers.operations import Activate, Call, Matmul
+
+
+def rows(plan: Plan, n: int, seed: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((n, plan.in_features)).astype(plan.dtype)
+
+
+def in_float64(operations: list, x: np.ndarray) -> np.ndarray:
+    y = x.astype(np.float64)
+    for operation in operations:
+        if isinstance(operation, Matmul):
+            y = y @ operation.weight.astype(np.float64)
+            y = y if operation.bias is None else y + operation.bias
+        else:
+            y = operation.activation.numpy(y)
+    return y
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    sizes=st.lists(st.integers(1, 130), min_size=2, max_size=5),
+    dtype=st.sampled_from(["float32", "float64"]),
+    bias=st.booleans(),
+    data=st.data(),
+)
+def test_each_row_has_the_same_bits_in_every_batch(net, sizes, dtype, bias, data):
+    names = [data.draw(st.sampled_from(["relu", "softmax", "tanh", "linear"])) for _ in sizes[1:]]
+    plan = Plan(net(sizes, names, dtype, bias), sizes[0], dtype)
+    n = data.draw(st.integers(1, 70))
+    x = rows(plan, n)
+    expected = plan(x)
+    first = data.draw(st.integers(0, n - 1))
+    last = data.draw(st.integers(first + 1, n))
+
+    actual = plan(x[first:last])
+
+    assert actual.tobytes() == expected[first:last].tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("sizes", [[5, 10, 10, 10], [784, 512, 10], [1, 1], [300, 49, 97], [2000, 3], [3, 2000]])
+def test_result_is_within_the_bound_of_the_float64_truth(net, dtype, sizes):
+    operations = net(sizes, ["linear"] * (len(sizes) - 1), dtype)
+    plan = Plan(operations, sizes[0], dtype)
+    x = rows(plan, 33)
+    wide = np.longdouble
+    y, bound = x.astype(wide), np.zeros(x.shape, wide)
+    unit = wide(np.finfo(dtype).eps) / 2
+    for operation in operations[::2]:
+        w, b = operation.weight.astype(wide), operation.bias.astype(wide)
+        k = len(w) + 1
+        gamma = k * unit / (1 - k * unit)
+        bound = bound @ np.abs(w) + gamma * ((np.abs(y) + bound) @ np.abs(w) + np.abs(b))
+        y = y @ w + b
+
+    error = np.abs(plan(x) - y)
+
+    assert (error <= bound).all()
+
+
+def test_error_is_no_worse_than_numpys_matmul_on_average(net):
+    operations = net([3000, 64], ["linear"])
+    plan = Plan(operations, 3000, "float32")
+    x = rows(plan, 64)
+    weight, bias = operations[0].weight, operations[0].bias
+    truth = x.astype(np.longdouble) @ weight + bias
+
+    ours, numpys = np.abs(plan(x) - truth).mean(), np.abs(x @ weight + bias - truth).mean()
+
+    assert ours <= 1.1 * numpys
+
+
+def test_threads_do_not_change_a_bit(net, monkeypatch):
+    monkeypatch.setattr("refnet.engine.plan.PARALLEL_WORK", 0)
+    plan = Plan(net([64, 96, 10], ["tanh", "softmax"]), 64, "float32")
+    x = rows(plan, 1003)
+    monkeypatch.setattr(engine_threads, "_chosen", 1)
+    expected = plan(x)
+    for n in range(2, 9):
+        monkeypatch.setattr(engine_threads, "_chosen", n)
+
+        assert plan(x).tobytes() == expected.tobytes()
+
+
+def test_many_threads_may_run_one_plan(net):
+    plan = Plan(net([20, 300, 10], ["sigmoid", "softmax"]), 20, "float32")
+    x = rows(plan, 200)
+    expected = plan(x).tobytes()
+    start = threading.Barrier(8)
+
+    def work(_: int) -> bool:
+        start.wait()
+        return all(plan(x).tobytes() == expected for _ in range(30))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(work, range(8)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        np.asfortranarray,
+        lambda x: np.repeat(x, 2, axis=1)[:, ::2],
+        lambda x: x[::-1][::-1],
+        lambda x: x.astype(x.dtype.newbyteorder()),
+        lambda x: x.astype(np.float64),
+        lambda x: x.tolist(),
+    ],
+    ids=["fortran", "strided", "reversed", "byteorder", "float64", "list"],
+)
+def test_any_layout_gives_the_same_bits_and_is_not_modified(net, change):
+    plan = Plan(net([7, 9, 4], ["relu", "softmax"]), 7, "float32")
+    x = rows(plan, 12)
+    given_x = change(x)
+    before = np.array(given_x, copy=True)
+
+    assert plan(given_x).tobytes() == plan(x).tobytes()
+    assert np.array(given_x).tobytes() == before.tobytes()
+
+
+def test_read_only_input(net):
+    plan = Plan(net([7, 4], ["relu"]), 7, "float32")
+    x = rows(plan, 3)
+    expected = plan(x)
+    x.flags.writeable = False
+
+    assert plan(x).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("lead", [(0,), (3, 0), (2, 3)])
+def test_rows_may_have_any_shape_in_front(net, lead):
+    plan = Plan(net([7, 4], ["relu"]), 7, "float32")
+    x = np.random.default_rng(0).standard_normal((*lead, 7)).astype(np.float32)
+
+    y = plan(x)
+
+    assert y.shape == (*lead, 4)
+    assert y.tobytes() == plan(x.reshape(-1, 7)).tobytes()
+
+
+def test_no_inputs_and_no_columns():
+    weight, bias = np.zeros((0, 3), np.float32), np.array([1, 2, 3], np.float32)
+    assert Plan([Matmul(weight, bias)], 0, "float32")(np.zeros((2, 0), np.float32)).tolist() == [[1, 2, 3]] * 2
+
+
+def test_without_operations_the_result_is_a_copy():
+    x = np.ones((2, 3), np.float32)
+    y = Plan([], 3, "float32")(x)
+
+    assert y.tolist() == x.tolist()
+    assert not np.shares_memory(x, y)
+
+
+def test_only_activations(net):
+    x = np.array([[-1.0, 0.0, 2.0]], np.float32)
+    plan = Plan([Activate(activations.get("relu")), Activate(activations.get("tanh"))], 3, "float32")
+
+    assert plan(x).tobytes() == activations.get("tanh")(activations.get("relu")(x)).tobytes()
+    assert x.tolist() == [[-1.0, 0.0, 2.0]]
+
+
+def test_python_functions_stand_between_chains(net):
+    first, second = net([5, 6], ["relu"]), net([12, 2], ["softmax"])
+    doubled = Call(lambda y: np.concatenate([y, y], axis=-1), "twice")
+    plan = Plan([*first, doubled, *second], 5, "float32")
+    x = rows(plan, 4)
+    middle = Plan(first, 5, "float32")(x)
+
+    expected = Plan(second, 12, "float32")(np.concatenate([middle, middle], axis=-1))
+
+    assert plan(x).tobytes() == expected.tobytes()
+
+
+def test_an_activation_after_a_python_function():
+    plan = Plan([Call(lambda y: y[:, :2], "cut"), Activate(activations.get("relu"))], 3, "float32")
+    assert plan(np.array([[-1.0, 2.0, 3.0]], np.float32)).tolist() == [[0.0, 2.0]]
+
+
+def test_special_values_flow_through():
+    plan = Plan([Matmul(np.eye(4, dtype=np.float32), None), Activate(activations.get("relu"))], 4, "float32")
+    x = np.array([[np.nan, 1.0, 2.0, 3.0], [-0.0, 1e-45, np.finfo(np.float32).max, -1.0]], np.float32)
+
+    y = plan(x)
+
+    assert np.isnan(y[0]).all()  # NaN times zero is NaN
+    assert y[1].tolist() == [0.0, float(np.float32(1e-45)), float(np.finfo(np.float32).max), 0.0]
+
+
+@pytest.mark.parametrize(
+    ("x", "error"),
+    [
+        (np.zeros((2, 6), np.float32), ShapeError),
+        (np.zeros(5, np.float32), ShapeError),
+        (np.zeros((2, 5), np.complex64), DTypeError),
+        (np.array([["a"] * 5]), DTypeError),
+        ([[1.0] * 5, [1.0] * 4], ShapeError),
+    ],
+)
+def test_bad_input_is_one_sentence_that_names_the_model(net, x, error):
+    plan = Plan(net([5, 2], ["relu"]), 5, "float32", "Sequential 'my_model'")
+    with pytest.raises(error, match=r"^Sequential 'my_model': [^\n]*$"):
+        plan(x)
+
+
+def test_the_plan_tells_its_story(net):
+    text = str(Plan(net([5, 10, 3], ["relu", "softmax"]), 5, "float32", "Sequential 'm'"))
+
+    assert "Sequential 'm'" in text
+    assert "(5, 10)" in text
+    assert "relu" in text
+    assert "softmax" in text
+
+
+@pytest.mark.parametrize("width", [1, 50, 1000, 10_000])
+def test_scratch_memory_does_not_grow_with_the_batch(net, width):
+    chain = Chain(net([width, width, width], ["relu", "relu"]), width, np.dtype("float32"))
+    assert chain.tile >= 8
+    assert chain.tile % 8 == 0
+    assert chain.scratch_bytes <= max(3 * 256 * 1024, 2 * 8 * width * 4 + 8 * 6 * width + 64 * 1024)

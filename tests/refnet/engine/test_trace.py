@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import math
+import struct
+
+import numba
+import numpy as np
+import pytest
+
+from refnet.engine.trace import (
+    Number,
+    absolute,
+    bits_of,
+    compiled,
+    copysign,
+    fma,
+    from_bits,
+    polynomial,
+    select,
+    sqrt,
+    trace,
+)
+
+
+def run(function, *numbers: float):
+    code = compiled(function)
+    call = {1: lambda a: code(a), 2: lambda a, b: code(a, b), 3: lambda a, b, c: code(a, b, c)}[len(numbers)]
+    return numba.njit(error_model="numpy")(call)(*map(float, numbers))
+
+
+def test_operators_are_those_of_float64():
+    a, b = 0.1, 0.7
+    assert run(lambda x, y: (x + y, x - y, x * y, x / y, -x), a, b) == (a + b, a - b, a * b, a / b, -a)
+    assert run(lambda x: (x + 2, 2 + x, x - 2, 2 - x, x * 3, 3 * x, x / 3), a) == (
+        *(a + 2, 2 + a, a - 2, 2 - a),
+        *(a * 3, 3 * a, a / 3),
+    )
+
+
+def test_functions():
+    assert run(lambda x, y, z: (fma(x, y, z),), 1 + 2.0**-30, 1 - 2.0**-30, -1.0) == -(2.0**-60)
+    assert run(lambda x: (absolute(x), sqrt(-x), copysign(2.0, x)), -9.0) == (9.0, 3.0, -2.0)
+    assert run(lambda x: (polynomial((1.0, 2.0, 3.0), x),), 10.0) == 123.0
+    assert run(lambda x: (from_bits(x.builder, bits_of(x)),), 0.3) == 0.3
+
+
+def test_a_zero_keeps_its_sign():
+    assert struct.pack("d", run(lambda x: (-x,), 0.0)) == struct.pack("d", -0.0)
+    assert struct.pack("d", run(lambda x: (absolute(x),), -0.0)) == struct.pack("d", 0.0)
+
+
+@pytest.mark.parametrize("x", [-1.0, 0.0, 1.0, math.nan])
+def test_comparisons_with_nan_hold_for_unequal_only(x):
+    def ask(a: Number) -> tuple[Number, ...]:
+        one, zero = a.constant(1.0), a.constant(0.0)
+        conditions = (a < 0.0, a > 0.0, a == 0.0, a != 0.0, (a < 0.0) | (a > 0.0), (a != 0.0) & (a > 0.0), ~(a == 0.0))
+        return tuple(select(condition, one, zero) for condition in conditions)
+
+    expected = (x < 0, x > 0, x == 0, x != 0, x < 0 or x > 0, x > 0, x != 0)
+    assert run(ask, x) == tuple(map(float, expected))
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        lambda x: (x if x > 0.0 else -x,),
+        lambda x: (select(True, x, x),),
+        lambda x: ((x > 0.0) & True,),
+        lambda x: (x + "1",),
+        lambda x: (math.exp(x),),
+        lambda x: (np.tanh(x),),
+        lambda x: ({x: 1},),
+    ],
+)
+def test_what_cannot_be_compiled_is_refused(formula):
+    with pytest.raises(TypeError):
+        trace(formula, 1)

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+
+from refnet.layers.locking import state_lock
+
+
+def test_the_lock_may_be_taken_again_by_its_holder():
+    with state_lock(), state_lock():
+        pass
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_a_child_does_not_inherit_a_held_lock():
+    held, release = threading.Event(), threading.Event()
+
+    def hold():
+        with state_lock():
+            held.set()
+            release.wait(30)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(30)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if state_lock().acquire(timeout=10) else 1)
+    _, status = os.waitpid(child, 0)
+    release.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(status) == 0

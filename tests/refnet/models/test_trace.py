@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import refnet
+from refnet import Input, Sequential, layers
+from refnet.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
+
+X = np.random.default_rng(0).standard_normal((3, 5))
+
+
+@pytest.fixture
+def model():
+    return Sequential(
+        [Input((5,)), layers.Dense(10, "relu"), layers.Dense(10, layers.LeakyReLU(0.1)), layers.Dense(10, "softmax")],
+        name="m",
+    )
+
+
+def test_the_engines_trace_ends_in_the_models_result(model):
+    seen = refnet.trace(model, X)
+    np.testing.assert_array_equal(seen.output, model(X))
+    assert len(seen) == 3
+    y = X.astype(np.float32)
+    for step, layer in zip(seen, model.layers, strict=True):
+        np.testing.assert_array_equal(step.x, y)
+        plain = layers.Dense(10)
+        plain.build((None, y.shape[1]))
+        plain.set_weights(layer.get_weights())
+        np.testing.assert_array_equal(step.z, plain(y))
+        y = layer(y)
+        np.testing.assert_array_equal(step.a, y)
+
+
+def test_the_numpy_trace_is_the_plain_reading(model):
+    seen = refnet.trace(model, X, reading="numpy")
+    np.testing.assert_array_equal(seen.output, model.call(X))
+    first = model.layers[0]
+    np.testing.assert_array_equal(seen[0].z, X.astype(np.float32) @ first.kernel + first.bias)
+
+
+def test_a_trace_keeps_what_was(model):
+    x = X.astype(np.float32)
+    seen = refnet.trace(model, x)
+    x[...] = 0
+    assert seen[0].x.any()
+
+
+def test_steps_by_name_and_place(model):
+    seen = refnet.trace(model, X)
+    assert seen["dense_1"] is seen[1]
+    assert (seen[0].name, seen[0].kind, seen[0].activation) == ("dense", "Dense", "relu")
+    assert seen[1].activation == "leaky_relu(negative_slope=0.1)"
+    with pytest.raises(ArgumentError, match="there is no layer 'zz'; its layers are 'dense', "):
+        seen["zz"]
+
+
+def test_layers_without_a_kernel_and_nested_models():
+    inner = Sequential([layers.Dense(3, name="d"), layers.ReLU(name="r")], name="inner")
+    model = Sequential([Input((2, 3)), layers.Flatten(name="f"), inner, layers.Dropout(0.5, name="drop")])
+    seen = refnet.trace(model, np.ones((2, 2, 3)))
+    assert [step.name for step in seen] == ["f", "inner/d", "inner/r", "drop"]
+    assert seen["f"].z is None
+    assert seen["drop"].z is None
+    assert seen["inner/d"].z is not None
+    np.testing.assert_array_equal(seen.output, model(np.ones((2, 2, 3))))
+
+
+def test_an_unbuilt_model_is_built():
+    model = Sequential([layers.Dense(3)])
+    assert refnet.trace(model, X).output.shape == (3, 3)
+
+
+def test_printing(model):
+    text = str(refnet.trace(model, X))
+    assert "m: 3 rows; row 0:" in text
+    assert "dense (Dense)  (3, 5) → (3, 10)  relu" in text
+    assert "z = x W + b" in text
+    assert "... 2 more" in text
+    assert all(line == line.rstrip() for line in text.splitlines())
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 140])
+def test_showing_a_row_within_the_terminal(model, width):
+    out = io.StringIO()
+    seen = refnet.trace(model, X)
+    seen.show(row=-1, console=Console(file=out, width=width))
+    text = out.getvalue()
+    assert "m: row 2 of 3" in text
+    assert f"{seen[0].a[2, 0]:.4g}" in text
+    assert max(len(line) for line in text.splitlines()) <= max(width, 60)
+
+
+def test_rows_that_are_not_there(model):
+    with pytest.raises(ArgumentError, match="there is no row 3; the batch has 3"):
+        refnet.trace(model, X).show(row=3)
+
+
+def test_no_rows(model):
+    seen = refnet.trace(model, X[:0])
+    assert seen.output.shape == (0, 10)
+    assert str(seen) == "m: 0 rows"
+
+
+def test_what_is_refused(model):
+    with pytest.raises(ArgumentError, match="reading is 'keras'"):
+        refnet.trace(model, X, reading="keras")
+    with pytest.raises(ShapeError):
+        refnet.trace(model, X[0])
+    with pytest.raises(DTypeError):
+        refnet.trace(model, "abc")
+    with pytest.raises(NotBuiltError):
+        refnet.trace(Sequential(), X)
