@@ -12,6 +12,7 @@ Reports give the *fractional, signed* error ``(y - t) / ulp(t)``: a correctly ro
 from __future__ import annotations
 
 import dataclasses
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ __all__ = [
     "error",
     "exact_error",
     "format_of",
+    "fraction",
     "from_bits",
     "ordered",
     "round_wide",
@@ -249,12 +251,30 @@ def exact_error(y: float, true: Any, dtype: DTypeLike) -> float:
     kind = format_of(dtype)
     if np.isnan(y) or mpmath.isnan(true):
         return 0.0 if np.isnan(y) and mpmath.isnan(true) else float("inf")
-    top = mpmath.ldexp(1, kind.emax + 1)
-    value = mpmath.mpf(float(y)) if np.isfinite(y) else mpmath.sign(y) * top
-    true = max(-top, min(top, mpmath.mpf(true)))
-    exponent = mpmath.mag(true) - 1 if true else kind.emin
-    exponent = min(max(int(exponent), kind.emin), kind.emax)
-    return float((value - true) / mpmath.ldexp(1, exponent - kind.precision + 1))
+    # In fractions, since mpmath would round to whatever precision happens to be set.
+    top = Fraction(2) ** (kind.emax + 1)
+    value = Fraction(float(y)) if np.isfinite(y) else top if y > 0 else -top
+    exact = fraction(true) if mpmath.isfinite(true) else top if true > 0 else -top
+    exact = max(-top, min(top, exact))
+    size = abs(exact)
+    exponent = size.numerator.bit_length() - size.denominator.bit_length() if exact else kind.emin
+    exponent -= Fraction(2) ** exponent > size > 0
+    exponent = min(max(exponent, kind.emin), kind.emax)
+    return float((value - exact) / Fraction(2) ** (exponent - kind.precision + 1))
+
+
+def fraction(number: Any) -> Fraction:
+    """Return a finite mpmath number as a fraction, exactly.
+
+    Examples
+    --------
+    >>> import mpmath
+    >>> fraction(mpmath.mpf(-0.75))
+    Fraction(-3, 4)
+    """
+    mantissa, exponent = number.man_exp  # without the sign
+    size = Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
+    return -size if number < 0 else size
 
 
 def classify(x: NDArray[Any], true: ArrayLike) -> NDArray[np.int8]:

@@ -164,7 +164,7 @@ def _count(
 ) -> Tally:
     """Return the counts of one block, order aside."""
     kind = model.kind
-    errors = _errors(kind, got, found.wide)
+    errors = _errors(kind, got, found.wide) * _inside(found, reach)
     wrong = (got != found.right) & ~(np.isnan(got) & np.isnan(found.right))
     size = np.abs(found.wide)
     if size.min() >= 2.0**kind.emin and size.max() < 2.0**kind.emax:
@@ -230,6 +230,17 @@ def _errors(kind: ulp.Format, got: NDArray[Any], wide: NDArray[Any]) -> NDArray[
         strange = np.flatnonzero(~np.isfinite(errors))
         errors[strange] = ulp.error(got[strange], wide[strange].astype(np.float64))
     return errors
+
+
+def _inside(found: Verdict, reach: Extent) -> Any:
+    """Return 2 where the true value lies just inside a bound of the range that is a power of two, else 1.
+
+    tanh(30) is so near 1 that its wide value is 1; but it is below, where the ulp is half as large.
+    """
+    if found.error == 0:
+        return 1.0
+    bounds = [bound for bound in reach if np.isfinite(bound) and abs(np.frexp(bound)[0]) == 0.5]
+    return np.where(np.isin(found.wide, bounds), 2.0, 1.0) if bounds else 1.0
 
 
 def _histogram(errors: NDArray[np.float64], wrong: NDArray[np.bool_]) -> tuple[int, ...]:

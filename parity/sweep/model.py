@@ -36,7 +36,6 @@ from parity.sweep.series import (
     coefficients_through,
     cosines,
     fixed,
-    fraction,
     horner,
     lowest_bit,
     monomials,
@@ -44,7 +43,7 @@ from parity.sweep.series import (
     short,
     significant_bits,
 )
-from parity.ulp import Format, from_bits
+from parity.ulp import Format, fraction, from_bits
 from refnet.activations import Activation
 
 __all__ = ["Model", "Piece", "Side", "evaluate", "wide_type"]

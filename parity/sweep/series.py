@@ -96,13 +96,6 @@ def short(number: Any, m: Any) -> Any:
     return m.ldexp(m.nint(m.ldexp(number, scale)), -scale)
 
 
-def fraction(number: Any) -> Fraction:
-    """Return an mpmath number as a fraction."""
-    mantissa, exponent = number.man_exp  # without the sign
-    size = Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
-    return -size if number < 0 else size
-
-
 def odd_part(number: int) -> int:
     """Return a positive integer without its factors of 2.
 

@@ -53,7 +53,7 @@ def test_error_agrees_with_rational_arithmetic(name: str) -> None:
         assert got == pytest.approx(wanted, rel=1e-12, abs=1e-15)
         with mpmath.workprec(200):
             exact = mpmath.mpf(a) + mpmath.mpf(b)
-            assert ulp.exact_error(float(value), exact, name) == wanted
+        assert ulp.exact_error(float(value), exact, name) == wanted
 
 
 def test_unit_halves_just_under_a_power_of_two() -> None:

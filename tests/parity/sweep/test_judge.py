@@ -153,21 +153,24 @@ def everything(activation, dtype="float16"):
     return Model(activation, kind), bits, truth.right(activation, from_bits(bits, dtype))
 
 
-def test_planted_errors_are_found_exactly():
-    model, bits, right = everything(complete("tanh"))
+@pytest.mark.parametrize("name", ["tanh", "elu"])
+def test_planted_errors_are_found_exactly(name):
+    """Among them some where the true value is a hair below 1 or above -1, and the ulp is that of the binade below."""
+    model, bits, right = everything(complete(name))
     generator = np.random.default_rng(9)
     x = from_bits(bits, "float16").astype(np.float64)
-    places = np.sort(generator.choice(np.flatnonzero(np.isfinite(x) & (x != 0)), 100, replace=False))
+    chosen = generator.choice(np.flatnonzero((abs(x) < 100) & (x != 0)), 100, replace=False)
+    places = np.union1d(chosen, np.flatnonzero(np.isin(x, [-40.0, 40.0])))
     got = right.copy()
     got[places] = np.nextafter(right[places], np.float16(2), dtype=np.float16)
     found = judge(model, bits, got, extent(model))
-    assert found.misrounded_count == 100
+    assert found.misrounded_count == places.size
     assert [each.bits for each in found.misrounded] == places.tolist()
     assert [each.got for each in found.misrounded] == to_bits(got[places]).tolist()
     assert [each.right for each in found.misrounded] == to_bits(right[places]).tolist()
     for each in found.misrounded:
         number = float(x[each.bits])
-        true = truth.value(model.activation, number, model.parameters, model.kind)
+        true = truth.value(model.activation, number, model.parameters, model.kind, bits=400)
         result = float(from_bits([each.got], "float16").astype(np.float64)[0])
         assert each.error == pytest.approx(exact_error(result, true, "float16"), rel=1e-6)
 

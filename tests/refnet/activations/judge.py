@@ -12,8 +12,6 @@ import numpy as np
 from refnet import activations
 from refnet.activations import REGISTRY, Activation
 
-mpmath.mp.prec = 240
-
 PRECISION = {np.float32: (24, -149, 128), np.float64: (53, -1074, 1024)}
 
 # Parameters other than the defaults, so that each formula is also tried away from its simplest case.
