@@ -110,8 +110,11 @@ def _store(builder: Any, sums: Any, target: Any, mask: Any, rows: int, vectors: 
     masks = [mask if v == vectors - 1 else every for v in range(vectors)]
     offsets = [I64(v * vector.count * size) for v in range(vectors)]
     adding, biased = builder.trunc(add, I1), builder.icmp_signed("!=", bias, I64(0))
+    # Without a bias the load's mask is empty, but its address must be a real one: a load from page 0 that no lane
+    # needs is not a fault, yet the processor takes a thousand cycles to find that out.
+    real = builder.select(biased, bias, z)
     biases = [
-        masked_load(builder, vector, builder.add(bias, offsets[v]), builder.select(biased, masks[v], none), none_yet)
+        masked_load(builder, vector, builder.add(real, offsets[v]), builder.select(biased, masks[v], none), none_yet)
         for v in range(vectors)
     ]
     for r in range(rows):
