@@ -41,21 +41,28 @@ def walk_door(dtype: str) -> Callable[..., None]:
 def activation_kernel(activation: Activation, dtype: str) -> int:
     """Return the address of an activation's kernel (see `refnet.engine.kernels`)."""
     exceptions = tuple(activation.exceptions.items()) if dtype == "float32" else ()
-    return _kernel(activation.formula, activation.kind, len(activation.parameters), dtype, exceptions)
+    usual = activation.parameters and dict(activation.parameters) == activation.defaults and dtype != "half"
+    fixed = tuple(activation.parameters_in(dtype).values()) if usual else None
+    return _kernel(activation.formula, activation.kind, len(activation.parameters), dtype, fixed, exceptions)
 
 
 @functools.cache
 def _kernel(
-    formula: Callable[..., Any], kind: str, parameters: int, dtype: str, exceptions: tuple[tuple[float, float], ...]
+    formula: Callable[..., Any],
+    kind: str,
+    parameters: int,
+    dtype: str,
+    fixed: tuple[float, ...] | None,
+    exceptions: tuple[tuple[float, float], ...],
 ) -> int:
     """Load or compile a kernel. The book's are kept on disk; those of a user's own formulas are not."""
     ours = formula.__module__.startswith("refnet.activations.")
-    name = f"{formula.__name__}-{dtype}{'-corrected' if exceptions else ''}"
+    name = f"{formula.__name__}-{dtype}{'' if fixed is None else '-fixed'}{'-corrected' if exceptions else ''}"
 
     def recipe() -> tuple[Any, Any]:
         from refnet.engine.kernels import SIGNATURE, kernel
 
-        return kernel(formula, kind, parameters, dtype, exceptions), SIGNATURE
+        return kernel(formula, kind, parameters, dtype, fixed, exceptions), SIGNATURE
 
     return native(name if ours else f"{name}-{next(_serial)}", recipe, keep=ours)
 
