@@ -134,9 +134,9 @@ def _place(builder: Any, start: Any, i: Any, size: int) -> Any:
 def _entries(builder: Any, kind: Any, start: Any, i: Any, mask: Any, missing: float) -> Any:
     """Load sixteen entries; those that the mask leaves out are ``missing``."""
     place = _place(builder, start, i, size_of(kind.element))
-    return (
-        load(builder, kind, place) if mask is None else masked_load(builder, kind, place, mask, constant(kind, missing))
-    )
+    if mask is None:
+        return load(builder, kind, place)
+    return masked_load(builder, kind, place, mask, constant(kind, missing))
 
 
 def _over_row(builder: Any, columns: Any, body: Callable[[Any, Any], None]) -> None:
