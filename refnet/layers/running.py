@@ -119,7 +119,7 @@ def make_ready(segments: Sequence[Segment], accepted: Shape | None, who: str, in
     plan = plans[0] if len(plans) == 1 else Chain(plans)
     simple = isinstance(plans[0], Simple)
     if len(plans) == 1 and not simple and in_dtype is None and (accepted is None or len(accepted) == 2):
-        return Ready(plan, plan)  # the Plan checks for itself, in less time
+        return Ready(plan, plan.door())  # the Plan checks for itself, in less time
     dtype = np.dtype(in_dtype or segments[0].dtype)
     width = segments[0].in_features
     any_rank = accepted is None
