@@ -94,7 +94,7 @@ def _address(name: str) -> int | None:
 
 def _numpy_function(place: int) -> int | None:
     try:
-        from numpy._core._multiarray_umath import _ARRAY_API  # what C's import_array() looks up
+        from numpy._core._multiarray_umath import _ARRAY_API  # type: ignore[import-not-found]  # as import_array() in C
     except ImportError:
         return None
     pointer = ctypes.pythonapi.PyCapsule_GetPointer
@@ -109,7 +109,7 @@ def builtin(address: int, *bound: Any) -> Callable[..., Any]:
     """
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype, make.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
-    return make(ctypes.addressof(_definition(address)), bound, None)  # type: ignore[no-any-return]
+    return make(ctypes.addressof(_definition(address)), bound, None)
 
 
 @functools.cache

@@ -8,8 +8,6 @@ array, the record, that tells it what to do; `refnet.engine.forward` fills it, i
 
 from __future__ import annotations
 
-from typing import Any
-
 from numba import njit, types
 
 from refnet.engine.capi import ALIGNED, AXES, CONTIGUOUS, DIMENSIONS, DTYPE, FLAGS, TYPE, WRITEABLE
@@ -69,7 +67,7 @@ def _is_plain(array: int, an_array: int, dtype: int, flags: int) -> bool:
 
 
 def forward(bound: int, arguments: int, count: int) -> int:
-    """A forward pass of few rows, whole: check x, make y, run the walk. Anything else is for the Python function.
+    """Run a whole forward pass of few rows: check x, make y, run the walk. Leave anything else to the Python function.
 
     It keeps the GIL, so that the scratch memory is its own.
 
@@ -96,7 +94,7 @@ def forward(bound: int, arguments: int, count: int) -> int:
 
 
 def activate(bound: int, arguments: int, count: int) -> int:
-    """An activation of a plain array, (x, out or None) -> y, whole. Anything else is for the Python function.
+    """Run an activation of a plain array, given x and out or None. Leave anything else to the Python function.
 
     It keeps the GIL for few elements, since giving it away and getting it back is worth it only for longer work, and
     for rows, since all share one work space.

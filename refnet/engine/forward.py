@@ -15,7 +15,16 @@ from refnet.activations.activation import Activation
 from refnet.engine.capi import builtin, usable
 from refnet.engine.objects import native
 
-__all__ = ["activation_kernel", "DOORS", "door", "door_code", "kernel_door", "parameter_values", "walk_code", "walk_door"]
+__all__ = [
+    "DOORS",
+    "activation_kernel",
+    "door",
+    "door_code",
+    "kernel_door",
+    "parameter_values",
+    "walk_code",
+    "walk_door",
+]
 
 #: The functions of `refnet.engine.doors`.
 DOORS = ("six_words", "forward", "activate")
