@@ -18,6 +18,7 @@ from refnet.activations.reading import narrow
 from refnet.engine import forward, threads
 from refnet.engine.capi import usable
 from refnet.engine.forward import activation_kernel, kernel_door, parameter_values
+from refnet.engine.records import ARRAY_CLASS, BYTES, CODE, DTYPE, HELD, MOST, NONE, PYTHON, ROW, SCRATCH, TABLE
 from refnet.engine.table import BLOCK, work_size
 from refnet.errors import ArgumentError, DTypeError, ShapeError
 
@@ -129,10 +130,11 @@ def door(
         return python
     kernel, rowwise = _kernel(activation, dtype), activation.kind == "rowwise"
     work = _short_work() if rowwise else None
-    code = kernel.code, kernel.address, 0 if work is None else work.ctypes.data
-    limits = SHORT_ELEMENTS if rowwise else PARALLEL_ELEMENTS - 1, SHORT_ELEMENTS, BLOCK if rowwise else 0
-    record = *code, id(np.ndarray), id(dtype), dtype.itemsize, *limits, id(python), id(None)
-    return forward.door("activate", record, python, kernel, work, dtype)
+    code = {CODE: kernel.code, TABLE: kernel.address, SCRATCH: 0 if work is None else work.ctypes.data}
+    classes = {ARRAY_CLASS: id(np.ndarray), DTYPE: id(dtype), BYTES: dtype.itemsize, NONE: id(None)}
+    most = SHORT_ELEMENTS if rowwise else PARALLEL_ELEMENTS - 1
+    limits = {MOST: most, HELD: SHORT_ELEMENTS, ROW: BLOCK if rowwise else 0}
+    return forward.door("activate", {**code, **classes, **limits, PYTHON: id(python)}, python, kernel, work, dtype)
 
 
 @functools.cache

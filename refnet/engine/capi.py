@@ -43,7 +43,7 @@ UNUSED = (
 PYARRAY_EMPTY = 184  # its place in NumPy's table of functions; the table is only ever added to
 
 #: Where fields stand, in words of 8 bytes. The number of axes and the flags are the low halves of theirs.
-TYPE, DATA, AXES, DIMENSIONS, DTYPE, FLAGS = 1, 2, 3, 4, 7, 8
+OB_TYPE, DATA, ND, DIMENSIONS, DESCR, FLAGS = 1, 2, 3, 4, 7, 8
 CONTIGUOUS, ALIGNED, WRITEABLE = 0x1, 0x100, 0x400  # bits of the flags
 
 _METH_FASTCALL = 0x80
@@ -70,7 +70,7 @@ def usable() -> bool:
     array = np.empty((3, 5), np.float32)
     words = (ctypes.c_int64 * 9).from_address(id(array))
     shape = (ctypes.c_int64 * 2).from_address(words[DIMENSIONS])
-    found = words[TYPE], words[DATA], words[AXES] & 0xFFFFFFFF, *shape, words[DTYPE], words[FLAGS] & 0xFFFFFFFF
+    found = words[OB_TYPE], words[DATA], words[ND] & 0xFFFFFFFF, *shape, words[DESCR], words[FLAGS] & 0xFFFFFFFF
     flags = CONTIGUOUS | ALIGNED | WRITEABLE | 0x4  # 0x4: the array owns its memory
     return found == (id(np.ndarray), array.ctypes.data, 2, 3, 5, id(array.dtype), flags)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from refnet.activations.activation import Activation
 from refnet.engine.capi import builtin, usable
 from refnet.engine.objects import native
+from refnet.engine.records import ARRAY_CLASS, ARRAYS, CODE, INT_CLASS, LENGTH, NONE
 
 __all__ = [
     "DOORS",
@@ -86,12 +87,19 @@ def _six_words(address: int, kinds: tuple[Any, ...]) -> Callable[..., None]:
     if not usable():
         return ctypes.CFUNCTYPE(None, *kinds)(address)
     arrays = sum((kind is ctypes.py_object) << place for place, kind in enumerate(kinds))
-    return door("six_words", (address, arrays, id(int), id(np.ndarray), id(None)))
+    classes = {INT_CLASS: id(int), ARRAY_CLASS: id(np.ndarray), NONE: id(None)}
+    return door("six_words", {CODE: address, ARRAYS: arrays, **classes})
 
 
-def door(name: str, record: Sequence[int], *kept: Any) -> Callable[..., Any]:
-    """Return a function of `refnet.engine.doors` as a builtin that reads a record and keeps objects alive."""
-    return builtin(door_code(name), np.array(record, dtype=np.int64), *kept)
+def door(name: str, words: Mapping[int, int], *kept: Any) -> Callable[..., Any]:
+    """Return a function of `refnet.engine.doors` as a builtin.
+
+    ``words`` are its record's, by their places in `refnet.engine.records`; ``kept`` is what must live as long.
+    """
+    record = np.zeros(LENGTH, dtype=np.int64)
+    for place, word in words.items():
+        record[place] = word
+    return builtin(door_code(name), record, *kept)
 
 
 @functools.cache

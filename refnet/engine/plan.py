@@ -15,6 +15,7 @@ from refnet.engine.capi import usable
 from refnet.engine.forward import activation_kernel, door, parameter_values, walk_code, walk_door
 from refnet.engine.machine import machine
 from refnet.engine.pack import pack
+from refnet.engine.records import ARRAY_CLASS, CODE, COLUMNS, DTYPE, MOST, PYTHON, SCRATCH, SHAPE, TABLE
 from refnet.engine.table import KERNEL, MATMUL, X, Y, work_size
 from refnet.layers.inputs import Shape, as_input
 from refnet.layers.operations import Activate, Call, Matmul, Operation
@@ -124,10 +125,10 @@ class Chain:
         if not usable():
             return python
         scratch, memory = self._scratch()
-        code = walk_code(self.dtype.name), self.address, scratch
-        limits = self.width, SHORT_WORK // max(1, self.work)
-        record = *code, id(np.ndarray), id(self.dtype), *limits, id(python), 0, self.out_width
-        return door("forward", record, python, self, memory)
+        code = {CODE: walk_code(self.dtype.name), TABLE: self.address, SCRATCH: scratch}
+        classes = {ARRAY_CLASS: id(np.ndarray), DTYPE: id(self.dtype)}
+        limits = {COLUMNS: self.width, MOST: SHORT_WORK // max(1, self.work), SHAPE + 1: self.out_width}
+        return door("forward", {**code, **classes, **limits, PYTHON: id(python)}, python, self, memory)
 
     def _run_in_parts(self, x: NDArray[Any], y: NDArray[Any], rows: int) -> None:
         parts = min(threads.get_num_threads(), -(-rows // 8))

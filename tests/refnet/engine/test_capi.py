@@ -15,9 +15,9 @@ def test_this_interpreter_is_as_expected():
     assert capi.usable()
 
 
-@pytest.mark.parametrize("field", ["TYPE", "DATA", "AXES", "DIMENSIONS", "DTYPE", "FLAGS"])
+@pytest.mark.parametrize("field", ["OB_TYPE", "DATA", "ND", "DIMENSIONS", "DESCR", "FLAGS"])
 def test_a_field_at_another_place_is_noticed(field, monkeypatch):
-    monkeypatch.setattr(capi, field, 3 if field != "AXES" else 2)
+    monkeypatch.setattr(capi, field, 3 if field != "ND" else 2)
     if field == "DIMENSIONS":  # where an address is expected, there must be one
         monkeypatch.setattr(capi, field, 5)
 
