@@ -16,13 +16,16 @@ def warmup() -> Iterator[str]:
     --------
     >>> from refnet.engine import warmup
     >>> next(warmup())
-    'walk float32'
+    'door six_words'
     """
     from refnet import activations
-    from refnet.engine.forward import activation_kernel, walk_door
+    from refnet.engine.forward import DOORS, activation_kernel, door_code, walk_code
 
+    for name in DOORS:
+        door_code(name)
+        yield f"door {name}"
     for dtype in ("float32", "float64"):
-        walk_door(dtype)
+        walk_code(dtype)
         yield f"walk {dtype}"
         for name in activations.names():
             block = activations.get(name)

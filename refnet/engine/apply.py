@@ -15,15 +15,20 @@ from numpy.typing import NDArray
 
 from refnet.activations.activation import Activation
 from refnet.activations.reading import narrow
-from refnet.engine import threads
+from refnet.engine import forward, threads
+from refnet.engine.capi import usable
 from refnet.engine.forward import activation_kernel, kernel_door, parameter_values
-from refnet.engine.table import work_size
+from refnet.engine.records import ARRAY_CLASS, BYTES, CODE, DTYPE, HELD, MOST, NONE, PYTHON, ROW, SCRATCH, TABLE
+from refnet.engine.table import BLOCK, work_size
 from refnet.errors import ArgumentError, DTypeError, ShapeError
 
-__all__ = ["apply"]
+__all__ = ["apply", "door"]
 
 #: Elements below which a second thread costs more than it brings.
 PARALLEL_ELEMENTS = 1 << 16
+
+#: Elements up to which a kernel keeps the GIL: it takes 20 microseconds at most.
+SHORT_ELEMENTS = 4096
 
 _local = threading.local()
 
@@ -98,6 +103,7 @@ def _axes(axis: Any, ndim: int, activation: Activation) -> tuple[int, ...]:
 class _Kernel:
     """A kernel with its parameters, and the dtype of the numbers that it reads and writes."""
 
+    code: int
     door: Callable[..., None]
     parameters: NDArray[np.float64]
     address: int
@@ -109,7 +115,32 @@ def _kernel(activation: Activation, dtype: np.dtype[Any]) -> _Kernel:
     kind = dtype.name if dtype.name in ("float32", "float64") else "half"
     parameters = parameter_values(activation, dtype)
     wide = dtype if kind != "half" else np.dtype(np.float64)
-    return _Kernel(kernel_door(activation_kernel(activation, kind)), parameters, parameters.ctypes.data, wide)
+    code = activation_kernel(activation, kind)
+    return _Kernel(code, kernel_door(code), parameters, parameters.ctypes.data, wide)
+
+
+def door(
+    activation: Activation, dtype: np.dtype[Any], python: Callable[[Any, Any], NDArray[Any]]
+) -> Callable[[Any, Any], NDArray[Any]]:
+    """Return ``python``, a function of x and out, with a short way for plain arrays of ``dtype``.
+
+    See `refnet.engine.doors.activate`.
+    """
+    if activation.kind == "array" or dtype not in (np.float32, np.float64) or not dtype.isnative or not usable():
+        return python
+    kernel, rowwise = _kernel(activation, dtype), activation.kind == "rowwise"
+    work = _short_work() if rowwise else None
+    code = {CODE: kernel.code, TABLE: kernel.address, SCRATCH: 0 if work is None else work.ctypes.data}
+    classes = {ARRAY_CLASS: id(np.ndarray), DTYPE: id(dtype), BYTES: dtype.itemsize, NONE: id(None)}
+    most = SHORT_ELEMENTS if rowwise else PARALLEL_ELEMENTS - 1
+    limits = {MOST: most, HELD: SHORT_ELEMENTS, ROW: BLOCK if rowwise else 0}
+    return forward.door("activate", {**code, **classes, **limits, PYTHON: id(python)}, python, kernel, work, dtype)
+
+
+@functools.cache
+def _short_work() -> NDArray[np.float64]:
+    """Return the work space of all kernels that run on short rows while the GIL is held."""
+    return np.empty(work_size(BLOCK), np.float64)
 
 
 def _run(activation: Activation, x: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:

@@ -5,22 +5,32 @@ from __future__ import annotations
 import ctypes
 import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refnet.activations.activation import Activation
+from refnet.engine.capi import builtin, usable
 from refnet.engine.objects import native
+from refnet.engine.records import ARRAY_CLASS, ARRAYS, CODE, INT_CLASS, LENGTH, NONE
 
-__all__ = ["activation_kernel", "kernel_door", "parameter_values", "walk_door"]
+__all__ = [
+    "DOORS",
+    "activation_kernel",
+    "door",
+    "door_code",
+    "kernel_door",
+    "parameter_values",
+    "walk_code",
+    "walk_door",
+]
+
+#: The functions of `refnet.engine.doors`.
+DOORS = ("six_words", "forward", "activate")
 
 _serial = itertools.count()  # tells apart users' formulas of the same name
-_door = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 6)
-_walk_door = ctypes.CFUNCTYPE(
-    None, ctypes.c_int64, ctypes.py_object, ctypes.py_object, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64
-)
 
 
 @functools.cache
@@ -29,13 +39,19 @@ def walk_door(dtype: str) -> Callable[..., None]:
 
     x and y are C-contiguous ndarrays; the others are addresses and row numbers. It releases the GIL.
     """
+    return _six_words(walk_code(dtype), (ctypes.c_int64, ctypes.py_object, ctypes.py_object, *[ctypes.c_int64] * 3))
+
+
+@functools.cache
+def walk_code(dtype: str) -> int:
+    """Return the address of the compiled walk for a dtype."""
 
     def recipe() -> tuple[Any, Any]:
         from refnet.engine.walk import SIGNATURE, walk
 
         return walk(dtype), SIGNATURE
 
-    return _walk_door(native(f"walk-{dtype}", recipe))
+    return native(f"walk-{dtype}", recipe)
 
 
 def activation_kernel(activation: Activation, dtype: str) -> int:
@@ -70,7 +86,39 @@ def _kernel(
 @functools.cache
 def kernel_door(address: int) -> Callable[..., None]:
     """Return a kernel as a function of six integers. It releases the GIL."""
-    return _door(address)
+    return _six_words(address, (ctypes.c_int64,) * 6)
+
+
+def _six_words(address: int, kinds: tuple[Any, ...]) -> Callable[..., None]:
+    """Return compiled code as a function of six ints or ndarrays that releases the GIL."""
+    if not usable():
+        return ctypes.CFUNCTYPE(None, *kinds)(address)
+    arrays = sum((kind is ctypes.py_object) << place for place, kind in enumerate(kinds))
+    classes = {INT_CLASS: id(int), ARRAY_CLASS: id(np.ndarray), NONE: id(None)}
+    return door("six_words", {CODE: address, ARRAYS: arrays, **classes})
+
+
+def door(name: str, words: Mapping[int, int], *kept: Any) -> Callable[..., Any]:
+    """Return a function of `refnet.engine.doors` as a builtin.
+
+    ``words`` are its record's, by their places in `refnet.engine.records`; ``kept`` is what must live as long.
+    """
+    record = np.zeros(LENGTH, dtype=np.int64)
+    for place, word in words.items():
+        record[place] = word
+    return builtin(door_code(name), record, *kept)
+
+
+@functools.cache
+def door_code(name: str) -> int:
+    """Return the address of a function of `refnet.engine.doors`."""
+
+    def recipe() -> tuple[Any, Any]:
+        from refnet.engine import doors
+
+        return getattr(doors, name), doors.SIGNATURE
+
+    return native(f"door-{name}", recipe)
 
 
 def parameter_values(activation: Activation, dtype: Any) -> NDArray[np.float64]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refnet.engine import threads
-from refnet.engine.forward import activation_kernel, parameter_values, walk_door
+from refnet.engine.capi import usable
+from refnet.engine.forward import activation_kernel, door, parameter_values, walk_code, walk_door
 from refnet.engine.machine import machine
 from refnet.engine.pack import pack
+from refnet.engine.records import ARRAY_CLASS, CODE, COLUMNS, DTYPE, MOST, PYTHON, SCRATCH, SHAPE, TABLE
 from refnet.engine.table import KERNEL, MATMUL, X, Y, work_size
 from refnet.layers.inputs import Shape, as_input
 from refnet.layers.operations import Activate, Call, Matmul, Operation
@@ -26,6 +28,9 @@ TILE_ROWS = 256
 
 #: Multiply-adds below which a second thread costs more than it brings.
 PARALLEL_WORK = 2_000_000
+
+#: Multiply-adds of a call, about 10 microseconds of them, that keep the GIL and are run by the shortest way.
+SHORT_WORK = 200_000
 
 
 class Chain:
@@ -106,10 +111,24 @@ class Chain:
         try:
             scratch = self._free.pop()
         except IndexError:
-            memory = np.empty(self.scratch_bytes, np.uint8)
-            scratch = (-(-memory.ctypes.data // 64) * 64, memory)
+            scratch = self._scratch()
         self.walk(self.address, x, y, first, last, scratch[0])
         self._free.append(scratch)
+
+    def _scratch(self) -> tuple[int, NDArray[np.uint8]]:
+        """Return the address of new scratch memory, and what keeps it alive."""
+        memory = np.empty(self.scratch_bytes, np.uint8)
+        return -(-memory.ctypes.data // 64) * 64, memory
+
+    def door(self, python: Callable[[Any], NDArray[Any]]) -> Callable[[Any], NDArray[Any]]:
+        """Return ``python``, a function of x, with a short way for few rows (see `refnet.engine.doors.forward`)."""
+        if not usable():
+            return python
+        scratch, memory = self._scratch()
+        code = {CODE: walk_code(self.dtype.name), TABLE: self.address, SCRATCH: scratch}
+        classes = {ARRAY_CLASS: id(np.ndarray), DTYPE: id(self.dtype)}
+        limits = {COLUMNS: self.width, MOST: SHORT_WORK // max(1, self.work), SHAPE + 1: self.out_width}
+        return door("forward", {**code, **classes, **limits, PYTHON: id(python)}, python, self, memory)
 
     def _run_in_parts(self, x: NDArray[Any], y: NDArray[Any], rows: int) -> None:
         parts = min(threads.get_num_threads(), -(-rows // 8))
@@ -158,6 +177,10 @@ class Plan:
         ):
             return self._general(x)
         return self._only(x)
+
+    def door(self) -> Callable[[Any], NDArray[Any]]:
+        """Return the plan as a function that does the same in less time, where x is small and plain."""
+        return self if self._only is None else self._only.door(self)
 
     def _general(self, x: Any) -> NDArray[Any]:
         shape = self.in_shape or (None, self.in_features)
