@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator
 
@@ -47,7 +48,7 @@ def networks() -> Iterator[tuple[str, np.ndarray]]:
     for dtype in ("float32", "float64"):
         for sizes in ((5, 10, 10, 10), (300, 37, 10), (777, 130, 1), (1, 300, 3), (513, 49, 97)):
             operations: list[Matmul | Activate] = []
-            for inner, columns in zip(sizes[:-1], sizes[1:], strict=True):
+            for inner, columns in itertools.pairwise(sizes):
                 weight = (rng.standard_normal((inner, columns)) / np.sqrt(inner)).astype(dtype)
                 bias = None if columns == 37 else rng.standard_normal(columns).astype(dtype)
                 operations += [Matmul(weight, bias), Activate(activations.get("sigmoid"))]

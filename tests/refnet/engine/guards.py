@@ -8,17 +8,16 @@ into a process of its own (`run_guarded`), where a fault is a failed test and no
 from __future__ import annotations
 
 import ctypes
+import importlib
 import mmap
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+from tests.refnet.engine.apart import run_apart
+
 PAGE = mmap.PAGESIZE
-ROOT = Path(__file__).parents[3]
 SET_HANDLER = 304  # the place of PyDataMem_SetHandler in NumPy's table of C functions (numpy/_core/code_generators)
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -111,16 +110,10 @@ def run_guarded(function: Callable[[], None], end: bool) -> None:
     The function prints each case before it runs it, so that the last line names the one that failed.
     """
     start = f"from tests.refnet.engine.guards import guard_new_arrays; guard_new_arrays({end})"
-    code = f"{start}; from {function.__module__} import {function.__name__} as function; function()"
-    code += "; import os; os._exit(0)"  # what frees arrays is Python code, which is gone at the end of the interpreter
-    done = subprocess.run(
-        [sys.executable, "-u", "-c", code],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    last = done.stdout.splitlines()[-1:]
-    assert done.returncode == 0, f"exit code {done.returncode} in the case {last}; {done.stderr[-2000:]}"
-    assert last, "the function has run no case"
+    assert run_apart(leave_after, function.__module__, function.__name__, first=start), "no case has run"
+
+
+def leave_after(module: str, function: str) -> None:
+    """Run a function and leave at once: what frees arrays is Python code, which is gone at the interpreter's end."""
+    getattr(importlib.import_module(module), function)()
+    os._exit(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import signal
 from collections.abc import Callable, Iterator
 
@@ -73,7 +74,7 @@ def walk() -> None:
         dtype = DTYPES[case % 2]
         sizes = rng.choice(WIDTHS, rng.integers(2, 5))
         operations: list[Matmul | Activate] = []
-        for inner, columns in zip(sizes[:-1], sizes[1:], strict=True):
+        for inner, columns in itertools.pairwise(sizes):
             operations.append(Matmul(numbers(inner, columns, dtype=dtype), numbers(columns, dtype=dtype)))
             operations.append(Activate(names[rng.integers(len(names))]))
         print(sizes, operations[1::2])
@@ -95,7 +96,7 @@ def threads() -> None:
 def every_row_count(plan: Plan, counts: tuple[int, ...] | list[int] = ROWS) -> None:
     """Run a plan on so many rows each; the first and the last row are as they are alone."""
     for rows in counts:
-        print(plan.parts, plan.dtype, rows)
+        print(*str(plan).splitlines()[2:], plan.dtype, rows)
         x = numbers(rows, plan.in_features, dtype=plan.dtype.name)
         y = plan(x)
         for row in (0, rows - 1):
@@ -122,5 +123,5 @@ def one_too_early() -> None:
 
 @pytest.mark.parametrize(("function", "end"), [(one_too_far, True), (one_too_early, False)])
 def test_a_guard_ends_the_process(function, end):
-    with pytest.raises(AssertionError, match=rf"exit code {-signal.SIGSEGV} in the case \['be"):
+    with pytest.raises(AssertionError, match=rf"exit code {-signal.SIGSEGV} after printing \['be"):
         run_guarded(function, end)
