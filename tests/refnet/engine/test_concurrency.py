@@ -225,7 +225,8 @@ def long_predict(batch_size: int | None, width: int) -> None:
     expected = model(np.ones((50, 4), np.float32)).tobytes()
     print("ready")
     try:
-        model.predict(np.ones((2_000_000_000 // width, 4), np.float32), batch_size=batch_size)
+        x = np.broadcast_to(np.ones(4, np.float32), (2_000_000_000 // width, 4))  # many rows in no memory
+        model.predict(x, batch_size=batch_size)
     except KeyboardInterrupt:
         print("stopped", model(np.ones((50, 4), np.float32)).tobytes() == expected)
 
@@ -253,17 +254,21 @@ def interrupted_again_and_again() -> None:
     """Interrupt calls at a hundred moments; each time the next call must give the same bits."""
     work = jobs()[-12:]
     refnet.set_num_threads(3)
+    for _, x, _bits in work:
+        activations.get("tanh")(x)  # compiled now: an interrupted import of numba is not ours to mend
     signal.signal(signal.SIGALRM, signal.default_int_handler)
     rng = np.random.default_rng(0)
     stopped = 0
     for _ in range(150):
         try:
-            signal.setitimer(signal.ITIMER_REAL, float(rng.uniform(1e-4, 1e-2)))
+            # Again after a second, since Python ignores what is raised while it clears a weak reference.
+            signal.setitimer(signal.ITIMER_REAL, float(rng.uniform(1e-4, 1e-2)), 1.0)
             while True:
                 for model, x, _bits in work:
                     model.predict(x, batch_size=1000)
                     activations.get("tanh")(x)
         except KeyboardInterrupt:
+            signal.setitimer(signal.ITIMER_REAL, 0)
             stopped += 1
         for model, x, bits in work[:: 1 + stopped % 5]:
             assert model(x).tobytes() == bits
