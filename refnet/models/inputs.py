@@ -27,7 +27,7 @@ def row_work(weights: Iterable[NDArray[Any]], row_shape: tuple[int, ...]) -> int
 
     A layer's bias counts its units once more. ``row_shape`` is that of the input; weights serve its last axis.
     """
-    return math.prod(row_shape[:-1]) * sum(int(array.size) + _ACTIVATION * array.shape[-1] for array in weights)
+    return math.prod(row_shape[:-1]) * sum(int(array.size + _ACTIVATION * array.shape[-1]) for array in weights)
 
 
 def batch_rows(batch_size: Any, row_size: int, work: int, who: str) -> int:
