@@ -88,7 +88,11 @@ def cache_folder() -> Path:
     sources = [*package.glob("engine/*.py"), *package.glob("activations/*.py"), package / "elementary.py"]
     for source in sorted(sources):
         digest.update(source.name.encode() + source.read_bytes())
-    return Path(base).expanduser() / digest.hexdigest()[:24]
+    try:
+        folder = Path(base).expanduser()
+    except RuntimeError:  # a user without a home keeps nothing: where others may write is no place for code
+        folder = Path(os.devnull)
+    return folder / digest.hexdigest()[:24]
 
 
 def _compile(name: str, recipe: Recipe) -> tuple[str, bytes]:
