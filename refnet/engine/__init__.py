@@ -21,9 +21,10 @@ def warmup() -> Iterator[str]:
     from refnet import activations
     from refnet.engine.forward import activation_kernel, walk_door
 
-    for dtype in ("float32", "float64"):
-        walk_door(dtype)
-        yield f"walk {dtype}"
+    for dtype in ("float32", "float64", "half"):  # half: for float16 and bfloat16, which no model has
+        if dtype != "half":
+            walk_door(dtype)
+            yield f"walk {dtype}"
         for name in activations.names():
             block = activations.get(name)
             for form in (block, *(block.with_parameters(**{flag: True}) for flag in block.flags)):
