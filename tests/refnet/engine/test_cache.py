@@ -134,7 +134,7 @@ def test_many_processes_fill_the_cache_at_once(tmp_path):
 
 
 def use_everything() -> None:
-    """Print what is compiled in a process that uses every activation of the book in every dtype, and a model of each."""
+    """Print what is compiled for every activation in every dtype, on its own and in a model."""
     import refnet
     from refnet import layers
 
