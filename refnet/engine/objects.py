@@ -32,6 +32,11 @@ _addresses: dict[str, int] = {}
 _engines: list[Any] = []  # the loaded code; it must live as long as its addresses
 _compiled: list[str] = []
 
+# A fork waits until no other thread compiles or loads: LLVM's and numba's state is then whole in the child too, and
+# the lock is not one that a thread holds which does not exist there.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
 
 def native(name: str, recipe: Recipe, *, keep: bool = True) -> int:
     """Return the address of the compiled function ``name``; load it from disk or compile it.
@@ -83,7 +88,11 @@ def cache_folder() -> Path:
     sources = [*package.glob("engine/*.py"), *package.glob("activations/*.py"), package / "elementary.py"]
     for source in sorted(sources):
         digest.update(source.name.encode() + source.read_bytes())
-    return Path(base).expanduser() / digest.hexdigest()[:24]
+    try:
+        folder = Path(base).expanduser()
+    except RuntimeError:  # a user without a home keeps nothing: where others may write is no place for code
+        folder = Path(os.devnull)
+    return folder / digest.hexdigest()[:24]
 
 
 def _compile(name: str, recipe: Recipe) -> tuple[str, bytes]:

@@ -7,15 +7,14 @@ import operator
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 from refnet.errors import ArgumentError
 
 __all__ = ["get_num_threads", "run", "set_num_threads"]
 
 _chosen: int | None = None
-_lock = threading.Lock()
 
 
 def set_num_threads(n: int) -> None:
@@ -64,19 +63,68 @@ def _cgroup_cores() -> int:
     return 1 << 30 if quota == "max" else max(1, int(quota) // int(period))
 
 
-@functools.cache
-def _pool(process: int, workers: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(workers, thread_name_prefix="refnet")
+class _Workers:
+    """Threads that wait for parts of work, as many as were ever asked for at once.
+
+    Not a ThreadPoolExecutor: where Ctrl-C comes while one waits for its result, the lock of that result stays taken,
+    and its worker, and then the end of the interpreter, wait for ever. A queue and locks written in C have no such
+    moment. The threads are daemons, so that an interrupted program need not wait for what it no longer wants.
+    """
+
+    def __init__(self) -> None:
+        self.jobs: SimpleQueue[tuple[Callable[[int], None], int, list[BaseException], threading.Lock]] = SimpleQueue()
+        self.count = 0
+
+    def start(self, count: int) -> None:
+        """Have ``count`` threads; two callers at once may start one too many, which only waits."""
+        while self.count < count:
+            threading.Thread(target=self._work, name=f"refnet_{self.count}", daemon=True).start()
+            self.count += 1
+
+    def _work(self) -> None:
+        while True:
+            task, part, errors, done = self.jobs.get()
+            try:
+                task(part)
+            except BaseException as error:
+                errors.append(error)
+            done.release()
+            del task  # it holds arrays, which must not wait for the next job to be freed
+
+
+_workers = _Workers()
+
+
+def _renew() -> None:
+    # Threads do not survive a fork.
+    global _workers
+    _workers = _Workers()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
 
 
 def run(task: Callable[[int], None], parts: int) -> None:
-    """Call ``task(0)`` to ``task(parts - 1)`` at once, the first of them on the calling thread."""
-    if parts == 1:
-        task(0)
+    """Call ``task(0)`` to ``task(parts - 1)`` at once, the first of them on the calling thread.
+
+    Where no thread can be started, as while the interpreter ends, they run one after the other.
+    """
+    try:
+        _workers.start(parts - 1)
+    except RuntimeError:
+        for part in range(parts):
+            task(part)
         return
-    with _lock:
-        pool = _pool(os.getpid(), max(1, get_num_threads() - 1))
-    others = [pool.submit(task, part) for part in range(1, parts)]
+    jobs, errors = _workers.jobs, list[BaseException]()
+    waiting = []
+    for part in range(1, parts):
+        done = threading.Lock()
+        done.acquire()
+        jobs.put((task, part, errors, done))
+        waiting.append(done)
     task(0)
-    for other in others:
-        other.result()
+    for done in waiting:
+        done.acquire()
+    if errors:
+        raise errors[0]
