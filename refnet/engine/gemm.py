@@ -34,7 +34,7 @@ BLOCK_K = 256
 #: for them so many bytes ahead. Panels and blocks of k lie one after another, so this is also right at their ends.
 AHEAD, LINE = 2048, 64
 
-I64, I1 = ir.IntType(64), ir.IntType(1)
+I64 = ir.IntType(64)
 
 
 def _block_of(dtype: str) -> Any:
@@ -153,26 +153,43 @@ def _store(builder: Any, sums: Any, target: Any, mask: Any, rows: int, vectors: 
     """Emit z = (z if add else 0) + sums, plus the bias if there is one; only the real columns of the last vector."""
     z, z_stride, bias, add = target
     size = size_of(vector.element)
-    none, every = ir.Constant(mask.type, None), ir.Constant(mask.type, [1] * vector.count)
-    none_yet = ir.Constant(vector, None)
-    masks = [mask if v == vectors - 1 else every for v in range(vectors)]
+    masks = [ir.Constant(mask.type, [1] * vector.count)] * (vectors - 1) + [mask]
     offsets = [I64(v * vector.count * size) for v in range(vectors)]
-    adding, biased = builder.trunc(add, I1), builder.icmp_signed("!=", bias, I64(0))
-    # Without a bias the load's mask is empty, but its address must be a real one: a load from page 0 that no lane
-    # needs is not a fault, yet the processor takes a thousand cycles to find that out.
-    real = builder.select(biased, bias, z)
-    biases = [
-        masked_load(builder, vector, builder.add(real, offsets[v]), builder.select(biased, masks[v], none), none_yet)
-        for v in range(vectors)
-    ]
+    z_rows = [builder.add(z, builder.mul(z_stride, I64(r * size))) for r in range(rows)]
+
+    def load(address: Any, v: int) -> Any:
+        return masked_load(builder, vector, builder.add(address, offsets[v]), masks[v], ir.Constant(vector, None))
+
+    def add_to_sums() -> Any:
+        return [[builder.fadd(load(z_rows[r], v), sums[r][v]) for v in range(vectors)] for r in range(rows)]
+
+    def add_bias() -> Any:
+        biases = [load(bias, v) for v in range(vectors)]
+        return [[builder.fadd(sums[r][v], biases[v]) for v in range(vectors)] for r in range(rows)]
+
+    sums = _where(builder, add, sums, add_to_sums)
+    sums = _where(builder, bias, sums, add_bias)
     for r in range(rows):
-        row = builder.add(z, builder.mul(z_stride, I64(r * size)))
         for v in range(vectors):
-            place = builder.add(row, offsets[v])
-            before = masked_load(builder, vector, place, builder.select(adding, masks[v], none), none_yet)
-            total = builder.select(adding, builder.fadd(before, sums[r][v]), sums[r][v])
-            total = builder.select(biased, builder.fadd(total, biases[v]), total)
-            masked_store(builder, total, place, masks[v])
+            masked_store(builder, sums[r][v], builder.add(z_rows[r], offsets[v]), masks[v])
+
+
+def _where(builder: Any, condition: Any, values: Any, other: Any) -> Any:
+    """Emit: the values that ``other`` computes if the condition is not 0, else these."""
+    before = builder.block
+    branch, after = builder.append_basic_block("where"), builder.append_basic_block("where.end")
+    builder.cbranch(builder.icmp_signed("!=", condition, I64(0)), branch, after)
+    builder.position_at_end(branch)
+    others = other()
+    builder.branch(after)
+    builder.position_at_end(after)
+    results = []
+    for row, other_row in zip(values, others, strict=True):
+        results.append([builder.phi(value.type) for value in row])
+        for result, value, other_value in zip(results[-1], row, other_row, strict=True):
+            result.add_incoming(value, before)
+            result.add_incoming(other_value, branch)
+    return results
 
 
 def matmul(dtype: str) -> Any:
