@@ -22,6 +22,7 @@ from refnet.engine.vectors import (
     fma,
     masked_load,
     masked_store,
+    prefetch,
     size_of,
     splat,
 )
@@ -29,33 +30,76 @@ from refnet.engine.vectors import (
 #: Length of one partial sum. Short sums keep the error small; 256 costs no speed.
 BLOCK_K = 256
 
-I64, I1 = ir.IntType(64), ir.IntType(1)
+#: Fewer than 8 rows need the weights faster than the processor fetches them by itself from the third-level cache: ask
+#: for them so many bytes ahead. Panels and blocks of k lie one after another, so this is also right at their ends.
+AHEAD, LINE = 2048, 64
+
+I64 = ir.IntType(64)
 
 
-def _micro_kernel(dtype: str, rows: int, vectors: int) -> Any:
-    """Return the intrinsic for a block of ``rows`` x ``vectors`` vectors over one block of k.
+def _block_of(dtype: str) -> Any:
+    """Return the intrinsic that computes one block of z over one block of k.
 
-    Its arguments: addresses of x, of the weight panel and of z; strides of x and z rows in numbers; how many k;
-    how many columns of the last vector are real; the address of the bias or 0; and whether to add to z.
+    Its arguments: how many rows and vectors the block has; the addresses of x, of the weight panel and of z; the
+    strides of x and z rows in numbers; how many k; how many columns of the last vector are real; the address of the
+    bias or 0; and whether to add to z.
     """
-    number, size = NUMBERS[dtype]
-    lanes = machine().lanes(size)
-    vector = ir.VectorType(number, lanes)
+    most_rows, most_vectors = machine().tile(NUMBERS[dtype][1])
 
     @intrinsic
-    def micro(
-        context: Any, x: Any, w: Any, z: Any, x_stride: Any, z_stride: Any, k: Any, columns: Any, bias: Any, add: Any
+    def block(
+        context: Any,
+        rows: Any,
+        vectors: Any,
+        x: Any,
+        w: Any,
+        z: Any,
+        x_stride: Any,
+        z_stride: Any,
+        k: Any,
+        columns: Any,
+        bias: Any,
+        add: Any,
     ) -> Any:
         def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
-            x, w, z, x_stride, z_stride, k, columns, bias, add = args
-            sums = _sum_over_k(builder, (x, w, x_stride, k), rows, vectors, vector)
-            mask = first_lanes(builder, columns, lanes)
-            _store(builder, sums, (z, z_stride, bias, add), mask, rows, vectors, vector)
+            after = builder.append_basic_block("block.end")
+            unreachable = builder.append_basic_block("block.none")
+            which = builder.add(builder.mul(args[0], I64(most_vectors)), args[1])
+            choice = builder.switch(which, unreachable)
+            for rows in range(1, most_rows + 1):
+                for vectors in range(1, most_vectors + 1):
+                    case = builder.append_basic_block(f"block.{rows}x{vectors}")
+                    choice.add_case(I64(rows * most_vectors + vectors), case)
+                    builder.position_at_end(case)
+                    builder.call(_micro_kernel(builder.module, dtype, rows, vectors), args[2:])
+                    builder.branch(after)
+            builder.position_at_end(unreachable)
+            builder.unreachable()
+            builder.position_at_end(after)
             return ctx.get_dummy_value()
 
-        return types.void(*[types.int64] * 9), emit
+        return types.void(*[types.int64] * 11), emit
 
-    return micro
+    return block
+
+
+def _micro_kernel(module: Any, dtype: str, rows: int, vectors: int) -> Any:
+    """Return the function for a block of ``rows`` x ``vectors`` vectors (arguments: see `_block_of`, from x on)."""
+    name = f"refnet.block.{dtype}.{rows}x{vectors}"
+    if name in module.globals:
+        return module.globals[name]
+    number, size = NUMBERS[dtype]
+    vector = ir.VectorType(number, machine().lanes(size))
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [I64] * 9), name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    builder = ir.IRBuilder(function.append_basic_block())
+    x, w, z, x_stride, z_stride, k, columns, bias, add = function.args
+    sums = _sum_over_k(builder, (x, w, x_stride, k), rows, vectors, vector)
+    mask = first_lanes(builder, columns, vector.count)
+    _store(builder, sums, (z, z_stride, bias, add), mask, rows, vectors, vector)
+    builder.ret_void()
+    return function
 
 
 def _sum_over_k(builder: Any, operands: Any, rows: int, vectors: int, vector: Any) -> list[list[Any]]:
@@ -63,6 +107,7 @@ def _sum_over_k(builder: Any, operands: Any, rows: int, vectors: int, vector: An
     x, w, x_stride, k = operands
     number, lanes = vector.element, vector.count
     size = size_of(number)
+    width = vectors * lanes * size
     before = builder.block
     loop, after = builder.append_basic_block("k"), builder.append_basic_block("k.end")
     row_addresses = [builder.add(x, builder.mul(x_stride, I64(r * size))) for r in range(rows)]
@@ -72,7 +117,10 @@ def _sum_over_k(builder: Any, operands: Any, rows: int, vectors: int, vector: An
     builder.position_at_end(loop)
     i = builder.phi(I64)
     sums = [[builder.phi(vector) for _ in range(vectors)] for _ in range(rows)]
-    panel = builder.add(w, builder.mul(i, I64(vectors * lanes * size)))
+    panel = builder.add(w, builder.mul(i, I64(width)))
+    if rows < 8:
+        for line in range(0, width, LINE):
+            prefetch(builder, builder.add(panel, I64(AHEAD + line)))
     weight = []
     for v in range(vectors):
         weight.append(builder.load(address_as(builder, builder.add(panel, I64(v * lanes * size)), vector)))
@@ -105,26 +153,43 @@ def _store(builder: Any, sums: Any, target: Any, mask: Any, rows: int, vectors: 
     """Emit z = (z if add else 0) + sums, plus the bias if there is one; only the real columns of the last vector."""
     z, z_stride, bias, add = target
     size = size_of(vector.element)
-    none, every = ir.Constant(mask.type, None), ir.Constant(mask.type, [1] * vector.count)
-    none_yet = ir.Constant(vector, None)
-    masks = [mask if v == vectors - 1 else every for v in range(vectors)]
+    masks = [ir.Constant(mask.type, [1] * vector.count)] * (vectors - 1) + [mask]
     offsets = [I64(v * vector.count * size) for v in range(vectors)]
-    adding, biased = builder.trunc(add, I1), builder.icmp_signed("!=", bias, I64(0))
-    # Without a bias the load's mask is empty, but its address must be a real one: a load from page 0 that no lane
-    # needs is not a fault, yet the processor takes a thousand cycles to find that out.
-    real = builder.select(biased, bias, z)
-    biases = [
-        masked_load(builder, vector, builder.add(real, offsets[v]), builder.select(biased, masks[v], none), none_yet)
-        for v in range(vectors)
-    ]
+    z_rows = [builder.add(z, builder.mul(z_stride, I64(r * size))) for r in range(rows)]
+
+    def load(address: Any, v: int) -> Any:
+        return masked_load(builder, vector, builder.add(address, offsets[v]), masks[v], ir.Constant(vector, None))
+
+    def add_to_sums() -> Any:
+        return [[builder.fadd(load(z_rows[r], v), sums[r][v]) for v in range(vectors)] for r in range(rows)]
+
+    def add_bias() -> Any:
+        biases = [load(bias, v) for v in range(vectors)]
+        return [[builder.fadd(sums[r][v], biases[v]) for v in range(vectors)] for r in range(rows)]
+
+    sums = _where(builder, add, sums, add_to_sums)
+    sums = _where(builder, bias, sums, add_bias)
     for r in range(rows):
-        row = builder.add(z, builder.mul(z_stride, I64(r * size)))
         for v in range(vectors):
-            place = builder.add(row, offsets[v])
-            before = masked_load(builder, vector, place, builder.select(adding, masks[v], none), none_yet)
-            total = builder.select(adding, builder.fadd(before, sums[r][v]), sums[r][v])
-            total = builder.select(biased, builder.fadd(total, biases[v]), total)
-            masked_store(builder, total, place, masks[v])
+            masked_store(builder, sums[r][v], builder.add(z_rows[r], offsets[v]), masks[v])
+
+
+def _where(builder: Any, condition: Any, values: Any, other: Any) -> Any:
+    """Emit: the values that ``other`` computes if the condition is not 0, else these."""
+    before = builder.block
+    branch, after = builder.append_basic_block("where"), builder.append_basic_block("where.end")
+    builder.cbranch(builder.icmp_signed("!=", condition, I64(0)), branch, after)
+    builder.position_at_end(branch)
+    others = other()
+    builder.branch(after)
+    builder.position_at_end(after)
+    results = []
+    for row, other_row in zip(values, others, strict=True):
+        results.append([builder.phi(value.type) for value in row])
+        for result, value, other_value in zip(results[-1], row, other_row, strict=True):
+            result.add_incoming(value, before)
+            result.add_incoming(other_value, branch)
+    return results
 
 
 def matmul(dtype: str) -> Any:
@@ -132,14 +197,7 @@ def matmul(dtype: str) -> Any:
     size = NUMBERS[dtype][1]
     lanes = machine().lanes(size)
     most_rows, most_vectors = machine().tile(size)
-    blocks = {
-        (rows, vectors): _block(dtype, rows, vectors)
-        for rows in (8, 4, 2, 1)
-        if rows <= most_rows
-        for vectors in range(1, most_vectors + 1)
-    }
-    groups = [_rows_of(size, *(blocks.get((rows, vectors)) for rows in (8, 4, 2, 1))) for vectors in (1, 2, 3)]
-    one, two, three = groups
+    block = _block_of(dtype)
 
     @numba.njit(error_model="numpy")
     def run(x: int, w: int, z: int, rows: int, inner: int, columns: int, bias: int) -> None:
@@ -148,65 +206,18 @@ def matmul(dtype: str) -> Any:
             left = columns - first
             vectors = min(most_vectors, (left + lanes - 1) // lanes)
             real = min(lanes, left - (vectors - 1) * lanes)
-            here = bias + first * size if bias else 0
             start = 0
-            while True:
+            while True:  # once for no k at all: z is the bias
                 k = min(BLOCK_K, inner - start)
-                end_bias = here if start + k == inner else 0
-                arguments = (
-                    x + start * size,
-                    panel + start * vectors * lanes * size,
-                    z + first * size,
-                    rows,
-                    inner,
-                    columns,
-                    k,
-                    real,
-                    end_bias,
-                    1 if start else 0,
-                )
-                if vectors == 3:
-                    three(*arguments)
-                elif vectors == 2:
-                    two(*arguments)
-                else:
-                    one(*arguments)
+                end_bias = bias + first * size if bias and start + k == inner else 0
+                add = 1 if start else 0
+                here = panel + start * vectors * lanes * size
+                for r in range(0, rows, most_rows):
+                    a, b = x + (r * inner + start) * size, z + (r * columns + first) * size
+                    block(min(most_rows, rows - r), vectors, a, here, b, inner, columns, k, real, end_bias, add)
                 start += k
                 if start >= inner:
                     break
             panel += inner * vectors * lanes * size
 
     return run
-
-
-def _block(dtype: str, rows: int, vectors: int) -> Any:
-    micro = _micro_kernel(dtype, rows, vectors)
-
-    @numba.njit(error_model="numpy", inline="never")
-    def block(x: int, w: int, z: int, xs: int, zs: int, k: int, real: int, bias: int, add: int) -> None:
-        micro(x, w, z, xs, zs, k, real, bias, add)
-
-    return block
-
-
-def _rows_of(size: int, eight: Any, four: Any, two: Any, one: Any) -> Any:
-    """Return the loop over rows: as many as fit at a time, then half as many, down to one."""
-    most = 8 if eight is not None else 4
-    largest = eight if eight is not None else four
-
-    @numba.njit(error_model="numpy")
-    def loop(x: int, w: int, z: int, rows: int, xs: int, zs: int, k: int, real: int, bias: int, add: int) -> None:
-        r = 0
-        while rows - r >= most:
-            largest(x + r * xs * size, w, z + r * zs * size, xs, zs, k, real, bias, add)
-            r += most
-        if rows - r >= 4:
-            four(x + r * xs * size, w, z + r * zs * size, xs, zs, k, real, bias, add)
-            r += 4
-        if rows - r >= 2:
-            two(x + r * xs * size, w, z + r * zs * size, xs, zs, k, real, bias, add)
-            r += 2
-        if rows - r >= 1:
-            one(x + r * xs * size, w, z + r * zs * size, xs, zs, k, real, bias, add)
-
-    return loop

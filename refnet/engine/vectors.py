@@ -78,6 +78,15 @@ def store(builder: Any, value: Any, address: Any, mask: Any = None) -> None:
         builder.store(value, address_as(builder, address, value.type)).align = size_of(value.type.element)
 
 
+def prefetch(builder: Any, address: Any) -> None:
+    """Ask for the cache line at an address; it may be any address, also one that does not exist."""
+    pointer = address_as(builder, address, I64)
+    name = "llvm.prefetch.p0"
+    signature = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
+    function = builder.module.globals.get(name) or ir.Function(builder.module, signature, name)
+    builder.call(function, [pointer, I32(0), I32(3), I32(1)])  # to read; into the first level; data
+
+
 def _intrinsic(builder: Any, name: str, vector: Any, signature: Any) -> Any:
     kind = f"v{vector.count}f{8 * size_of(vector.element)}"
     full = f"llvm.{name}.{kind}" + (".p0" if name.startswith("masked") else "")

@@ -31,3 +31,9 @@ def test_every_weight_stands_in_its_panel(dtype, columns):
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0)])
 def test_nothing_to_pack(shape):
     assert pack(np.zeros(shape, np.float32)).size == 0
+
+
+@pytest.mark.parametrize("columns", [1, 50, 1000])
+def test_the_panels_start_with_a_cache_line(columns):
+    for _ in range(5):
+        assert pack(np.ones((7, columns), np.float32)).ctypes.data % 64 == 0
