@@ -21,7 +21,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Put the pages of the book into the navigation, in the book's order."""
     pages = [f"{FOLDER}/{name}.md" for name in activations.names()]
     book = {"Activations": [f"{FOLDER}/index.md", *pages]}
-    measured = [{"Accuracy": "reference/accuracy.md"}, {"Speed": "reference/speed.md"}]
+    measured = [{name.capitalize(): f"reference/{name}.md"} for name in ("accuracy", "speed", "reproducibility")]
     assert config.nav is not None
     config.nav.insert(3, {"Reference": [book, *measured]})
     return config
