@@ -8,6 +8,7 @@ import importlib
 import multiprocessing
 import os
 import socket
+import time
 from collections.abc import Iterator
 from concurrent import futures
 from typing import Any
@@ -111,9 +112,20 @@ def on_cluster(task: Task, chunks: list[Chunk], address: str) -> Iterator[dict[s
 
 
 def _knock(address: str) -> None:
-    """Open and close a connection: a Client that finds nobody spends 20 seconds more and a traceback on its end."""
+    """Open and close a connection: a Client that finds nobody spends 20 seconds more and a traceback on its end.
+
+    A scheduler that is just starting refuses at first, so it is asked again until patience ends.
+    """
     parts = urlsplit(address if "://" in address else f"tcp://{address}")
-    socket.create_connection((parts.hostname or "", parts.port or _PORT), timeout=_PATIENCE).close()
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            socket.create_connection((parts.hostname or "", parts.port or _PORT), timeout=_PATIENCE).close()
+            return
+        except ConnectionRefusedError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
 
 
 def _gather(distributed: Any, client: Any, task: Task, chunks: list[Chunk], address: str) -> Iterator[dict[str, Any]]:

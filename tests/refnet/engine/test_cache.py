@@ -176,7 +176,10 @@ def test_one_line_on_a_terminal_while_the_first_kernel_compiles(tmp_path):
             check=True,
         )
         os.write(theirs, b"end\n")
-        seen.append(os.read(ours, 10_000).decode().split("\r\n"))
+        said = b""
+        while not said.endswith(b"end\r\n"):  # a read gives what has come so far
+            said += os.read(ours, 10_000)
+        seen.append(said.decode().split("\r\n"))
         os.close(ours)
         os.close(theirs)
 

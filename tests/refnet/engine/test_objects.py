@@ -41,7 +41,7 @@ def test_compiled_once_and_loaded_without_numba(tmp_path):
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "text"])
 def test_a_damaged_entry_is_compiled_again(tmp_path, damage):
     first_use(tmp_path)
-    entry = next(tmp_path.rglob("relu-float32.o"))
+    entry = next(tmp_path.rglob("relu-float32-fixed.o"))
     content = bytearray(entry.read_bytes())
     if damage == "flipped":
         content[len(content) // 2] ^= 1
