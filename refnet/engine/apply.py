@@ -24,8 +24,9 @@ from refnet.errors import ArgumentError, DTypeError, ShapeError
 
 __all__ = ["apply", "door"]
 
-#: Elements below which a second thread costs more than it brings.
-PARALLEL_ELEMENTS = 1 << 16
+#: Elements below which a second thread costs more than it brings (see `refnet.engine.plan.PARALLEL_WORK`): sigmoid of
+#: so many takes 100 microseconds on one thread and 105 on two, of twice as many 198 and 153.
+PARALLEL_ELEMENTS = 1 << 18
 
 #: Elements up to which a kernel keeps the GIL: it takes 20 microseconds at most.
 SHORT_ELEMENTS = 4096
