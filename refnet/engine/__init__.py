@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from refnet.activations import Activation
 
 __all__ = ["warmup"]
 
@@ -29,8 +33,19 @@ def warmup() -> Iterator[str]:
             walk_code(dtype)
             yield f"walk {dtype}"
         for name in activations.names():
-            block = activations.get(name)
-            for form in (block, *(block.with_parameters(**{flag: True}) for flag in block.flags)):
-                if form.kind != "array":
-                    activation_kernel(form, dtype)
-                    yield f"{form.formula.__name__} {dtype}"
+            for kernel, form in _forms(activations.get(name)):
+                activation_kernel(form, dtype)
+                yield f"{kernel} {dtype}"
+
+
+def _forms(block: Activation) -> Iterator[tuple[str, Activation]]:
+    """Yield a name and a form for each kernel of a block: its defaults, any other parameters, each flag."""
+    if block.kind == "array":
+        return
+    if not block.required:
+        yield block.name, block
+    numbers = [key for key in block.parameters if key not in block.flags]
+    if numbers:
+        yield f"{block.name} of any parameters", block.with_parameters(**dict.fromkeys(numbers, 0.625))
+    for flag in block.flags:
+        yield f"{block.name} {flag}", block.with_parameters(**{flag: True})
