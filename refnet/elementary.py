@@ -1,6 +1,6 @@
 """The words that formulas are written in, as NumPy reads them.
 
-Each word of ``__all__`` has a second, compiled meaning for one float64 number in ``refnet/engine/elementary.py``.
+Each word of ``__all__`` has a second, compiled meaning for float64 numbers in ``refnet/engine/elementary.py``.
 A formula that uses only these words, arithmetic and comparisons runs unchanged in both readings.
 
 The others (`choose`, `cosh`, `hypot`, `pi`, `tanh` for derivatives, `two_sum` for arrays) are never compiled.

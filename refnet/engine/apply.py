@@ -147,7 +147,7 @@ def _short_work() -> NDArray[np.float64]:
 def _run(activation: Activation, x: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
     """Run a kernel over the whole array, in parts if it is long. Rows lie along the last axis."""
     kernel = _kernel(activation, x.dtype)
-    # Where source and target overlap, compiled loops fall back to one number at a time, so neither is the other.
+    # Where they overlap in part, a vector would read what the one before has written, so neither is the other.
     overlapping = out is not None and np.may_share_memory(x, out)
     source = np.array(x, dtype=kernel.dtype, order="C", copy=True if overlapping else None)
     direct = out is not None and out.dtype is kernel.dtype and out.flags.carray

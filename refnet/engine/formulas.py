@@ -63,7 +63,7 @@ def in_pairs(formula: Callable[..., Any], lows: tuple[bool, ...]) -> Reading | N
 def _traceable(run: Reading, count: int) -> bool:
     try:
         trace(lambda *numbers: (run(*numbers),), count)
-    except TypeError:  # a user's own formula that branches, or calls NumPy
+    except (TypeError, AttributeError):  # a user's own formula that branches, or calls NumPy
         return False
     return True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import itertools
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from refnet.activations.activation import Activation
 from refnet.engine.capi import builtin, usable
 from refnet.engine.objects import native
 from refnet.engine.records import ARRAY_CLASS, ARRAYS, CODE, INT_CLASS, LENGTH, NONE
+from refnet.errors import ArgumentError
 
 __all__ = [
     "DOORS",
@@ -80,7 +82,17 @@ def _kernel(
 
         return kernel(formula, kind, parameters, dtype, fixed, exceptions), SIGNATURE
 
-    return native(name if ours else f"{name}-{next(_serial)}", recipe, keep=ours)
+    if ours:
+        return native(name, recipe)
+    try:
+        return native(f"{name}-{next(_serial)}", recipe, keep=False)
+    except Exception as error:  # numba's, in its many ways
+        lines = (re.sub(r"\x1b\[\d+m", "", line).strip() for line in str(error).splitlines())
+        reason = next((line for line in lines if line and not line.startswith("Failed in nopython")), "no reason given")
+        raise ArgumentError(
+            f"activation {formula.__name__!r}: its formula cannot be compiled ({reason}); accepted: arithmetic,"
+            " comparisons and the words of refnet.elementary"
+        ) from error
 
 
 @functools.cache

@@ -90,7 +90,7 @@ class Chain:
     def _place(rows: list[list[int]], buffer: int) -> None:
         """Choose each step's source and target: from x through two buffers in turn to y.
 
-        No step works in place: where source and target overlap, compiled loops fall back to one number at a time.
+        No step works in place: a product reads a row again for every panel.
         """
         source, target = X, 0
         for row in rows:

@@ -12,6 +12,8 @@ import pytest
 
 import refnet
 from refnet import activations
+from refnet.engine import plan as engine_plan
+from refnet.engine.apply import PARALLEL_ELEMENTS
 from refnet.engine.plan import Plan
 from refnet.layers.operations import Activate, Matmul
 from tests.refnet.engine.guards import run_guarded
@@ -83,14 +85,15 @@ def walk() -> None:
 
 def threads() -> None:
     refnet.set_num_threads(3)
+    engine_plan.PARALLEL_WORK = 0
     for dtype in DTYPES:
         for rows, inner, columns in ((401, 64, 100), (2049, 47, 33), (1, 2000, 2003), (3, 1999, 1025)):
             print(dtype, rows, inner, columns)
             weight, bias = numbers(inner, columns, dtype=dtype), numbers(columns, dtype=dtype)
             activation = Activate(activations.get("softmax" if rows % 3 else "sigmoid"))
             every_row_count(Plan([Matmul(weight, bias), activation], inner, dtype), (rows,))
-        activations.get("tanh")(numbers(300_001, dtype=dtype))
-        activations.get("softmax")(numbers(3001, 101, dtype=dtype))
+        activations.get("tanh")(numbers(PARALLEL_ELEMENTS + 1, dtype=dtype))
+        activations.get("softmax")(numbers(PARALLEL_ELEMENTS // 101 + 2, 101, dtype=dtype))
 
 
 def every_row_count(plan: Plan, counts: tuple[int, ...] | list[int] = ROWS) -> None:

@@ -13,10 +13,11 @@ from hypothesis import given, settings, strategies as st
 import refnet
 from refnet import activations, layers
 from refnet.engine import threads
+from refnet.engine.plan import PARALLEL_WORK
 from tests.refnet.engine.apart import run_apart
 
 #: Multiply-adds that are surely worth several threads, and numbers that an input may have.
-MUCH, MOST = 12_000_000, 3_000_000
+MUCH, MOST = 2 * PARALLEL_WORK, 3_000_000
 
 
 @st.composite
