@@ -1,8 +1,8 @@
 """Where the engine's polynomial coefficients come from: ``python -m parity.fit`` prints them with their errors.
 
 Each polynomial, or quotient of two, interpolates its function at Chebyshev points, in arithmetic of 240 bits (mpmath),
-which is within a bit or two of the best of that degree. A coefficient is then rounded to float64, or, where `leading` says so, kept
-as the float64 nearest to it and the float64 nearest to what that leaves.
+which is within a bit or two of the best of that degree. A coefficient is then rounded to float64, or, where `leading`
+says so, kept as the float64 nearest to it and the float64 nearest to what that leaves.
 
 The functions are written so that a polynomial's rounding errors hardly matter: what it stands for is small beside
 the terms before it.

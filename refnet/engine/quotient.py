@@ -35,9 +35,13 @@ class Quotient(Number):
         self.of, self.divided = of, divided
 
     @property
-    def value(self) -> Any:  # type: ignore[override]
+    def value(self) -> Any:
         """The IR's value; LLVM makes one of equal divisions."""
         return (self.numerator / self.denominator if self.divided is None else self.divided()).value
+
+    def constant(self, value: float) -> Number:
+        """Return a constant of the same code, without a division."""
+        return self.numerator.constant(value)
 
     def __mul__(self, other: Number | float) -> Number:
         if self.divided is not None:
@@ -54,9 +58,9 @@ class Quotient(Number):
 def chosen(condition: Condition, a: Number, b: Number) -> Number:
     """Return a where the condition holds, else b, of which at least one is a `Quotient`."""
     one = a if isinstance(a, Quotient) else b
-    if not isinstance(one, Quotient) or (isinstance(a, Quotient) and not one.shares(b) and isinstance(b, Quotient)):
+    if not isinstance(one, Quotient) or (isinstance(b, Quotient) and not one.shares(b)):
         return trace.select(condition, a, b)
-    over = [x.numerator if one.shares(x) else x * one.denominator for x in (a, b)]
+    over = [x.numerator if isinstance(x, Quotient) else x * one.denominator for x in (a, b)]
     return Quotient(trace.select(condition, *over), one.denominator, one.of, lambda: trace.select(condition, a, b))
 
 
