@@ -116,7 +116,6 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     kinks=(0.0,),
     limits={-inf: -SELU_BELOW, inf: inf},
     negative_zero=-0.0,
-    exceptions={-0.4646978974342346: -0.6534417271614075},
     source="Klambauer et al., Self-Normalizing Neural Networks, 2017 (arXiv:1706.02515)",
 )
 def selu(x: Any) -> Any:

@@ -9,7 +9,7 @@ from refnet.activations.activation import activation
 from refnet.elementary import absolute, choose, copysign, exp, expm1, maximum, minimum, ratio, seldom, sum_odd, where
 
 #: Below this the next term of the series around 0 is under 2^-54 of the value.
-NEAR_ZERO = 2.0**-10
+NEAR_ZERO = 0.00125
 
 
 @activation(
