@@ -8,9 +8,11 @@ import importlib
 import multiprocessing
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from concurrent import futures
+from multiprocessing import connection
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -56,7 +58,8 @@ def processes(task: Task, chunks: list[Chunk], jobs: int) -> Iterator[dict[str, 
     """
     plain = dataclasses.asdict(task)
     with _environment(dict.fromkeys(_ONE_THREAD, "1")):
-        pool = futures.ProcessPoolExecutor(min(jobs, len(chunks) or 1), multiprocessing.get_context("spawn"))
+        spawn, count = multiprocessing.get_context("spawn"), min(jobs, len(chunks) or 1)
+        pool = futures.ProcessPoolExecutor(count, spawn, initializer=_end_with_parent)
         waiting = {pool.submit(run_chunk, plain, start, stop) for start, stop in chunks}
         try:
             while waiting:
@@ -67,6 +70,18 @@ def processes(task: Task, chunks: list[Chunk], jobs: int) -> Iterator[dict[str, 
             raise WorkerError("a worker process died, perhaps for want of memory; accepted: fewer --jobs") from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """Have this worker end when its parent is killed: it would wait for work for ever, as it holds the queue open."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # a worker has one
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +48,38 @@ def test_a_process_that_dies_is_one_sentence():
     task = dataclasses.replace(half_task(), runner="tests.parity.sweep.planted:dies")
     with pytest.raises(pool.WorkerError, match=r"^a worker process died"):
         list(pool.processes(task, job.chunks(task)[:2], 2))
+
+
+def runs(pid: int) -> bool:
+    """Return whether a process exists and is not only waiting for its parent to take note of its end."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs /proc")
+def test_workers_end_when_their_parent_is_killed():
+    code = (
+        "import multiprocessing\n"
+        "from parity.sweep import job, pool\n"
+        "from tests.parity.sweep.common import half_task\n"
+        "if __name__ == '__main__':\n"
+        "    task = half_task('slow')\n"
+        "    for _ in pool.processes(task, job.chunks(task) * 50, 2):\n"
+        "        print(*(child.pid for child in multiprocessing.active_children()), flush=True)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    workers = [int(word) for word in process.stdout.readline().split()]
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    assert len(workers) == 2
+    end = time.monotonic() + 30
+    while any(map(runs, workers)) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not any(map(runs, workers))
 
 
 def test_the_environment_is_left_as_it_was(monkeypatch):
