@@ -56,12 +56,12 @@ def walk_code(dtype: str) -> int:
     return native(f"walk-{dtype}", recipe)
 
 
-def activation_kernel(activation: Activation, dtype: str) -> int:
-    """Return the address of an activation's kernel (see `refnet.engine.kernels`)."""
+def activation_kernel(activation: Activation, dtype: str, streaming: bool = False) -> int:
+    """Return the address of an activation's kernel (see `refnet.engine.kernels`); a streaming one for long arrays."""
     exceptions = tuple(activation.exceptions.items()) if dtype == "float32" else ()
     usual = activation.parameters and dict(activation.parameters) == activation.defaults and dtype != "half"
     fixed = tuple(activation.parameters_in(dtype).values()) if usual else None
-    return _kernel(activation.formula, activation.kind, len(activation.parameters), dtype, fixed, exceptions)
+    return _kernel(activation.formula, activation.kind, len(activation.parameters), dtype, fixed, exceptions, streaming)
 
 
 @functools.cache
@@ -72,15 +72,17 @@ def _kernel(
     dtype: str,
     fixed: tuple[float, ...] | None,
     exceptions: tuple[tuple[float, float], ...],
+    streaming: bool,
 ) -> int:
     """Load or compile a kernel. The book's are kept on disk; those of a user's own formulas are not."""
     ours = formula.__module__.startswith("refnet.activations.")
-    name = f"{formula.__name__}-{dtype}{'' if fixed is None else '-fixed'}{'-corrected' if exceptions else ''}"
+    forms = {"fixed": fixed is not None, "corrected": exceptions, "streaming": streaming}
+    name = "-".join([formula.__name__, dtype, *(form for form, holds in forms.items() if holds)])
 
     def recipe() -> tuple[Any, Any]:
         from refnet.engine.kernels import SIGNATURE, kernel
 
-        return kernel(formula, kind, parameters, dtype, fixed, exceptions), SIGNATURE
+        return kernel(formula, kind, parameters, dtype, fixed, exceptions, streaming), SIGNATURE
 
     if ours:
         return native(name, recipe)

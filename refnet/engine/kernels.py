@@ -39,12 +39,13 @@ def kernel(
     dtype: str,
     fixed: tuple[float, ...] | None = None,
     exceptions: tuple[tuple[float, float], ...] = (),
+    streaming: bool = False,
 ) -> Any:
     """Return the Python function to compile for one formula and dtype (see `SIGNATURE`).
 
     ``fixed`` are values to compile in for the parameters, which are then not read: a relu whose cap is known to be inf
     has none. ``exceptions`` are the float32 inputs, each with its result, whose float64 value is rounded to the wrong
-    side.
+    side. ``streaming`` kernels write past the caches.
     """
     rowwise = kind == "rowwise"
     lows = pair_rows.LOWS if rowwise else (False,) * (1 + parameters)
@@ -56,7 +57,8 @@ def kernel(
         return _SCALAR[parameters](numba.njit(error_model="numpy")(word_by_word(formula, dtype)), *ACCESS[dtype])
     if fixed is not None:
         reading, parameters = _fixed(reading, fixed), 0
-    return _elementwise(_corrected(reading, exceptions), parameters, STORED[dtype], 8 if dtype == "float64" else 4)
+    live = 8 if dtype == "float64" else 4
+    return _elementwise(_corrected(reading, exceptions), parameters, STORED[dtype], live, streaming)
 
 
 def _fixed(reading: Reading, values: tuple[float, ...]) -> Reading:
@@ -73,8 +75,8 @@ def _corrected(reading: Reading, exceptions: tuple[tuple[float, float], ...]) ->
     return corrected
 
 
-def _elementwise(reading: Reading, parameters: int, stored: str, live: int) -> Any:
-    loop = over_lanes(lambda *numbers: (reading(*numbers),), (stored,), (stored,), parameters, live)
+def _elementwise(reading: Reading, parameters: int, stored: str, live: int, streaming: bool) -> Any:
+    loop = over_lanes(lambda *numbers: (reading(*numbers),), (stored,), (stored,), parameters, live, streaming)
 
     def run(x: int, y: int, rows: int, columns: int, parameters: int, work: int) -> None:
         loop(rows * columns, parameters, x, y)

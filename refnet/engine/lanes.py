@@ -18,7 +18,7 @@ from numba.extending import intrinsic
 
 from refnet.engine.machine import machine
 from refnet.engine.trace import Number
-from refnet.engine.vectors import NUMBERS, address_as, first_lanes, load, splat, store
+from refnet.engine.vectors import LINE, NUMBERS, address_as, fence, first_lanes, load, splat, store, stream
 
 __all__ = ["over_lanes"]
 
@@ -32,7 +32,12 @@ Function = Callable[..., tuple[Number, ...]]
 
 
 def over_lanes(
-    function: Function, inputs: tuple[str, ...], outputs: tuple[str, ...], parameters: int = 0, live: int = 4
+    function: Function,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    parameters: int = 0,
+    live: int = 4,
+    streaming: bool = False,
 ) -> Any:
     """Return the compiled ``run(count, values, *addresses)``.
 
@@ -48,9 +53,15 @@ def over_lanes(
     live : int
         Into how many parts the vector registers are divided: the function runs on as many vectors at once as one part
         holds. 4 is right for a formula in Numbers, 8 for one in pairs.
+    streaming : bool
+        Whether the only output goes past the caches to memory, which then need not be read first.
     """
     long, short = machine().registers // live * machine().lanes(8), SHORT * machine().lanes(8)
-    whole, part = (_step(function, inputs, outputs, parameters, *how) for how in ((long, False), (short, True)))
+    whole, part = (
+        _step(function, inputs, outputs, parameters, *how) for how in ((long, False, streaming), (short, True, False))
+    )
+    if streaming:
+        return _streamed(whole, part, long, short, NUMBERS[outputs[0]][1])
 
     @numba.njit(error_model="numpy")
     def run(count: int, values: int, *addresses: int) -> None:
@@ -63,8 +74,32 @@ def over_lanes(
     return run
 
 
+def _streamed(whole: Any, part: Any, long: int, short: int, size: int) -> Any:
+    """Return the loop whose long steps begin where the output begins a cache line."""
+
+    @numba.njit(error_model="numpy")
+    def run(count: int, values: int, *addresses: int) -> None:
+        start = min(count, (-addresses[-1] % LINE) // size)
+        end = count - (count - start) % long
+        for i in range(0, start, short):
+            part(i, start - i, values, *addresses)
+        for i in range(start, end, long):
+            whole(i, long, values, *addresses)
+        for i in range(end, count, short):
+            part(i, count - i, values, *addresses)
+        fence()
+
+    return run
+
+
 def _step(
-    function: Function, inputs: tuple[str, ...], outputs: tuple[str, ...], parameters: int, lanes: int, masked: bool
+    function: Function,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    parameters: int,
+    lanes: int,
+    masked: bool,
+    streaming: bool,
 ) -> Any:
     """Return the intrinsic ``step(i, left, values, *addresses)``: the numbers from i on, at most ``left`` of them."""
     wide = ir.VectorType(F64, lanes)
@@ -84,7 +119,7 @@ def _step(
             results = function(*(Number(builder, value) for value in given))
             for (kind, place), result in zip(places[len(inputs) :], results, strict=True):
                 rounded = result.value if kind == wide else builder.fptrunc(result.value, kind)
-                store(builder, rounded, place, mask)
+                stream(builder, rounded, place) if streaming else store(builder, rounded, place, mask)
             return ctx.get_dummy_value()
 
         star = types.StarArgTuple.from_types(addresses)

@@ -5,7 +5,7 @@ import pytest
 
 from refnet import activations
 from refnet.activations.reading import narrow
-from refnet.engine import threads
+from refnet.engine import apply as engine_apply, threads
 from refnet.engine.apply import PARALLEL_ELEMENTS
 from refnet.errors import ArgumentError, DTypeError, ShapeError
 
@@ -107,6 +107,16 @@ def test_threads_do_not_change_a_bit(name, monkeypatch):
     monkeypatch.setattr(threads, "_chosen", 1)
     expected = activations.get(name)(x)
     monkeypatch.setattr(threads, "_chosen", 5)
+
+    assert activations.get(name)(x).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", [name for name in activations.names() if not activations.get(name).required])
+def test_writing_past_the_caches_does_not_change_a_bit(name, dtype, monkeypatch):
+    x = random(2, PARALLEL_ELEMENTS // 302 + 3, 302, dtype=dtype)[:, 1:]
+    expected = activations.get(name)(x)
+    monkeypatch.setattr(engine_apply, "STREAMED_BYTES", 0)
 
     assert activations.get(name)(x).tobytes() == expected.tobytes()
 

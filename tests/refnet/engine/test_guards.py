@@ -12,8 +12,8 @@ import pytest
 
 import refnet
 from refnet import activations
-from refnet.engine import plan as engine_plan
-from refnet.engine.apply import PARALLEL_ELEMENTS
+from refnet.engine import apply as engine_apply, plan as engine_plan
+from refnet.engine.apply import PARALLEL_ELEMENTS, apply
 from refnet.engine.plan import Plan
 from refnet.layers.operations import Activate, Matmul
 from tests.refnet.engine.guards import run_guarded
@@ -51,6 +51,15 @@ def rowwise() -> None:
                 print(activation, dtype, columns)
                 for rows in (0, 1, 2, 3, 7, 64 if columns < 70 else 4):
                     activation(numbers(rows, columns, dtype=dtype))
+
+
+def streaming() -> None:
+    engine_apply.STREAMED_BYTES = 0
+    for activation in compiled("elementwise"):
+        for dtype in DTYPES:
+            print(activation, dtype)
+            for length in LENGTHS:
+                apply(activation, numbers(length, dtype=dtype))
 
 
 def matrix() -> None:
@@ -107,7 +116,7 @@ def every_row_count(plan: Plan, counts: tuple[int, ...] | list[int] = ROWS) -> N
 
 
 @pytest.mark.parametrize("end", [True, False], ids=["end", "start"])
-@pytest.mark.parametrize("function", [elementwise, rowwise, matrix, long_sums, walk, threads])
+@pytest.mark.parametrize("function", [elementwise, rowwise, streaming, matrix, long_sums, walk, threads])
 def test_nothing_outside_the_arrays_is_touched(function: Callable[[], None], end: bool):
     run_guarded(function, end)
 

@@ -14,9 +14,9 @@ from refnet.engine.trace import absolute, seldom, select
 LONGEST = machine().registers // 4 * machine().lanes(8)
 
 
-def compiled(function, inputs, outputs, parameters=0):
+def compiled(function, inputs, outputs, parameters=0, **how):
     """Return the loop as a Python function of arrays."""
-    loop = over_lanes(function, inputs, outputs, parameters)
+    loop = over_lanes(function, inputs, outputs, parameters, **how)
     count = len(inputs) + len(outputs)
     bodies = {
         2: lambda n, values, a, b: loop(n, values, a, b),
@@ -60,6 +60,26 @@ def test_in_place():
     x = np.arange(100, dtype=np.float32)
     double(np.empty(0), x, x)
     assert x.tolist() == [2.0 * i for i in range(100)]
+
+
+@pytest.mark.parametrize("stored", ["float32", "float64"])
+def test_streaming_at_every_alignment(stored):
+    double = compiled(lambda x: (x * 2.0,), (stored,), (stored,), streaming=True)
+    memory = np.arange(1000, dtype=stored)
+    for first, count in [(first, count) for first in range(17) for count in (0, 1, 15, LONGEST - 1, 3 * LONGEST + 17)]:
+        x, y = memory[: count + 1], np.full(40 + count, 7.0, stored)
+        double(np.empty(0), x, y[first : first + count])
+        assert y[first : first + count].tobytes() == (x[:count] * 2).tobytes()
+        assert (y[:first] == 7.0).all()
+        assert (y[first + count :] == 7.0).all()
+
+
+def test_streaming_goes_past_the_caches():
+    double = compiled(lambda x: (x * 2.0,), ("float32",), ("float32",), streaming=True)
+    text = double.code._library.get_llvm_str()
+
+    assert "!nontemporal" in text
+    assert "fence seq_cst" in text
 
 
 @pytest.mark.parametrize("rare", [[], [0], [5, LONGEST - 1], range(200)])
