@@ -56,7 +56,7 @@ def softmax(x: Any, highest: Any, term: Any, rest: Any) -> Any:
     >>> activations.softmax([[1.0, 2.0, 3.0]])
     array([[0.09003057, 0.24472848, 0.66524094]], dtype=float32)
     """
-    return term / (1.0 + rest)
+    return term * (1.0 / (1.0 + rest))
 
 
 def _log_softmax_exact(m: Any, row: list[Any]) -> list[Any]:
