@@ -36,7 +36,7 @@ def warmup() -> Iterator[str]:
             for kernel, form in _forms(activations.get(name)):
                 activation_kernel(form, dtype)
                 yield f"{kernel} {dtype}"
-                if dtype != "half":
+                if form.kind == "elementwise" and dtype != "half":
                     activation_kernel(form, dtype, streaming=True)
                     yield f"{kernel} {dtype} of long arrays"
 

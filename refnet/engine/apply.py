@@ -150,7 +150,7 @@ def _short_work() -> NDArray[np.float64]:
 
 def _run(activation: Activation, x: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
     """Run a kernel over the whole array, in parts if it is long. Rows lie along the last axis."""
-    streaming = x.dtype.itemsize > 2 and 2 * x.nbytes >= STREAMED_BYTES
+    streaming = activation.kind == "elementwise" and x.dtype.itemsize > 2 and 2 * x.nbytes >= STREAMED_BYTES
     kernel = _kernel(activation, x.dtype, streaming)
     # Where they overlap in part, a vector would read what the one before has written, so neither is the other.
     overlapping = out is not None and np.may_share_memory(x, out)

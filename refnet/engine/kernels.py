@@ -39,15 +39,14 @@ def kernel(
 
     ``fixed`` are values to compile in for the parameters, which are then not read: a relu whose cap is known to be inf
     has none. ``exceptions`` are the float32 inputs, each with its result, whose float64 value is rounded to the wrong
-    side. ``streaming`` kernels write past the caches.
+    side. ``streaming`` kernels write past the caches; only elementwise ones
+    do.
     """
     lows = pair_rows.LOWS if kind == "rowwise" else (False,) * (1 + parameters)
     reading = in_pairs(formula, lows) if dtype == "float64" else in_numbers(formula, len(lows))
     if kind == "rowwise":
         assert reading is not None  # rowwise formulas are the book's
-        if dtype == "float64":
-            return pair_rows.rowwise(reading, streaming)
-        return rowwise.rowwise(reading, STORED[dtype], streaming)
+        return pair_rows.rowwise(reading) if dtype == "float64" else rowwise.rowwise(reading, STORED[dtype])
     if reading is None:
         return _SCALAR[parameters](numba.njit(error_model="numpy")(word_by_word(formula, dtype)), *ACCESS[dtype])
     if fixed is not None:

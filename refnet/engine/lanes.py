@@ -69,8 +69,8 @@ def over_lanes(
         What the function returns beyond its outputs is folded into sums, `SUMS` of each. They stand at one more
         address behind the outputs', and are added to what is there.
     ahead : bool
-        Whether to ask for what will be needed next: as many numbers of the first input's dtype, at one more address
-        before all others. It need not exist.
+        Whether to have memory brought in: two more addresses before all others say what will be read and what will
+        be written soon after, as many numbers of the first input's dtype. They need not exist.
     """
     long, short = machine().registers // live * machine().lanes(8), SHORT * machine().lanes(8)
 
@@ -131,8 +131,8 @@ def _step(
             i, left, values, packed = args
             mask = first_lanes(builder, left, lanes) if masked else None
             ends = cgutils.unpack_tuple(builder, packed)
-            if ahead:
-                _ask(builder, ends.pop(0), i, lanes, NUMBERS[inputs[0]][1])
+            for write in (False, True) if ahead else ():
+                _ask(builder, ends.pop(0), i, lanes, NUMBERS[inputs[0]][1], write)
             sums = ends.pop() if fold is not None else None
             places = []
             for dtype, address in zip((*inputs, *outputs), ends, strict=True):
@@ -162,11 +162,11 @@ def _value(builder: Any, values: Any, k: int) -> Any:
     return builder.load(address_as(builder, builder.add(values, I64(8 * k)), F64))
 
 
-def _ask(builder: Any, address: Any, i: Any, lanes: int, size: int) -> None:
+def _ask(builder: Any, address: Any, i: Any, lanes: int, size: int, write: bool) -> None:
     """Prefetch the cache lines of the numbers from i on."""
     place = builder.add(address, builder.mul(i, I64(size)))
     for line in range(0, lanes * size, LINE):
-        prefetch(builder, builder.add(place, I64(line)))
+        prefetch(builder, builder.add(place, I64(line)), write)
 
 
 def _fold(builder: Any, fold: Fold, results: tuple[Number, ...], sums: Any, i: Any, mask: Any) -> None:

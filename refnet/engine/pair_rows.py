@@ -18,7 +18,6 @@ from refnet.engine.rows import highest, sum_of, sum_of_pairs, top, total_of_pair
 from refnet.engine.rowwise import LONG, WIDE, clear, room, senseless
 from refnet.engine.table import BLOCK
 from refnet.engine.trace import Number, select
-from refnet.engine.vectors import fence
 
 #: Which of a rowwise formula's arguments (x, highest, term, rest) are pairs.
 LOWS = (False, False, True, True)
@@ -33,22 +32,20 @@ def _term_below(x: Number, top: Number) -> tuple[Number, Number]:
     return term.high, term.low
 
 
-def rowwise(reading: Reading, streaming: bool = False) -> Any:
+def rowwise(reading: Reading) -> Any:
     """Return the kernel for a rowwise formula in pairs, as `refnet.engine.rowwise` has it for the other dtypes."""
-    long, short = _one_by_one(reading, streaming), _in_blocks(reading, streaming)
+    long, short = _one_by_one(reading), _in_blocks(reading)
 
     def run(x: int, y: int, rows: int, columns: int, parameters: int, work: int) -> None:
         if columns >= LONG:
             long(x, y, rows, columns, work)
         else:
             short(x, y, rows, columns, work)
-        if streaming:
-            fence()
 
     return run
 
 
-def _one_by_one(reading: Reading, streaming: bool) -> Any:
+def _one_by_one(reading: Reading) -> Any:
     """Return the function for long rows. The work space holds a row's terms, their low parts, and the sums."""
 
     def terms_of(x: Number, top: Number) -> tuple[Number, ...]:
@@ -68,7 +65,7 @@ def _one_by_one(reading: Reading, streaming: bool) -> Any:
 
     find_top = top(WIDE)
     find_terms = over_lanes(terms_of, (WIDE,), (WIDE, WIDE), 1, live=8, fold=add, ahead=True)
-    find_results = over_lanes(result, (WIDE,) * 3, (WIDE,), 3, live=8, streaming=streaming)
+    find_results = over_lanes(result, (WIDE,) * 3, (WIDE,), 3, live=8)
 
     @numba.njit(error_model="numpy")
     def run(x: int, y: int, rows: int, columns: int, work: int) -> None:
@@ -78,7 +75,7 @@ def _one_by_one(reading: Reading, streaming: bool) -> Any:
             here, there = x + r * columns * 8, y + r * columns * 8
             highest = find_top(here, columns)
             clear(sums, 3)
-            find_terms(columns, (highest,), here + columns * 8, here, work, lows, sums)
+            find_terms(columns, (highest,), here + columns * 8, there, here, work, lows, sums)
             equal = sum_of(counts)
             rest, rest_low = sum_of_pairs(sums, errors, SHIFT * (equal - 1.0))
             if senseless(highest, equal):
@@ -90,12 +87,13 @@ def _one_by_one(reading: Reading, streaming: bool) -> Any:
     return run
 
 
-def _in_blocks(reading: Reading, streaming: bool) -> Any:
+def _in_blocks(reading: Reading) -> Any:
     """Return the function for short rows.
 
     The work space holds five numbers for each entry of the block: its row's highest entry, its term, its row's rest,
     and the low parts of both; then for each row how many entries are the highest.
     """
+
     def result(x: Number, top: Number, term: Number, term_low: Number, rest: Number, rest_low: Number) -> tuple[Number]:
         high, low = term * (1.0 / SHIFT), term_low * (1.0 / SHIFT)
         high = select(x == top, 1.0 + high, high)
@@ -103,7 +101,7 @@ def _in_blocks(reading: Reading, streaming: bool) -> Any:
 
     find_highest = highest(WIDE)
     find_terms = over_lanes(_term_below, (WIDE, WIDE), (WIDE, WIDE), live=8)
-    find_results = over_lanes(result, (WIDE,) * 6, (WIDE,), live=8, streaming=streaming)
+    find_results = over_lanes(result, (WIDE,) * 6, (WIDE,), live=8)
 
     @numba.njit(error_model="numpy")
     def run(x: int, y: int, rows: int, columns: int, work: int) -> None:

@@ -127,7 +127,9 @@ def total(context: Any, x: Any, columns: Any, extra: Any, out: Any) -> Any:
             builder.store(builder.fadd(builder.load(sums), v), sums)
 
         _over_row(builder, columns, add)
-        everywhere = splat(builder, builder.fadd(extra, _one(builder, _tree(builder, builder.load(sums), _plus))), LANES)
+        everywhere = splat(
+            builder, builder.fadd(extra, _one(builder, _tree(builder, builder.load(sums), _plus))), LANES
+        )
         _over_row(builder, columns, lambda i, mask: store(builder, everywhere, _place(builder, out, i, 8), mask))
         return ctx.get_dummy_value()
 

@@ -21,7 +21,7 @@ from refnet.engine.lanes import SUMS, over_lanes
 from refnet.engine.rows import highest, sum_of, top, total
 from refnet.engine.table import BLOCK
 from refnet.engine.trace import Number
-from refnet.engine.vectors import NUMBERS, fence
+from refnet.engine.vectors import NUMBERS
 
 __all__ = ["LONG", "WIDE", "clear", "room", "rowwise", "senseless"]
 
@@ -35,17 +35,15 @@ WIDE = "float64"
 room = numba.njit(error_model="numpy")(table.room)
 
 
-def rowwise(reading: Reading, stored: str, streaming: bool = False) -> Any:
+def rowwise(reading: Reading, stored: str) -> Any:
     """Return the kernel for a rowwise formula whose arguments are x, highest, term and rest."""
-    long, short = _one_by_one(reading, stored, streaming), _in_blocks(reading, stored, streaming)
+    long, short = _one_by_one(reading, stored), _in_blocks(reading, stored)
 
     def run(x: int, y: int, rows: int, columns: int, parameters: int, work: int) -> None:
         if columns >= LONG:
             long(x, y, rows, columns, work)
         else:
             short(x, y, rows, columns, work)
-        if streaming:
-            fence()
 
     return run
 
@@ -73,13 +71,14 @@ def clear(sums: int, count: int) -> None:
         store_float64(sums, i, 0.0)
 
 
-def _one_by_one(reading: Reading, stored: str, streaming: bool) -> Any:
+def _one_by_one(reading: Reading, stored: str) -> Any:
     """Return the function for long rows. The work space holds a row's terms, behind them the sums."""
 
-    def terms_of(x: Number, top: Number) -> tuple[Number, ...]:
-        (below,) = _term_below(x, top)
-        one = trace.select(x == top, below.constant(1.0), 0.0)
-        return below + one, below, one
+    def terms_of(x: Number, top: Number) -> tuple[Number, ...]:  # as `_term_below`, where top is finite
+        difference = x - top
+        term = trace.select(difference < EXP_IS_ZERO, x.constant(0.0), exp(difference))
+        at_top = difference == 0.0
+        return term, trace.select(at_top, term.constant(0.0), term), trace.select(at_top, term.constant(1.0), 0.0)
 
     def add(sums: list[Number], values: list[Number]) -> list[Number]:
         return [total + value for total, value in zip(sums, values, strict=True)]
@@ -88,10 +87,10 @@ def _one_by_one(reading: Reading, stored: str, streaming: bool) -> Any:
         return (reading(x, top, term, rest),)
 
     size = NUMBERS[stored][1]
-    load = ACCESS[stored][1]
+    infinite = _infinite(stored)
     find_top = top(stored)
     find_terms = over_lanes(terms_of, (stored,), (WIDE,), 1, fold=add, ahead=True)
-    find_results = over_lanes(result, (stored, WIDE), (stored,), 2, streaming=streaming)
+    find_results = over_lanes(result, (stored, WIDE), (stored,), 2)
 
     @numba.njit(error_model="numpy")
     def run(x: int, y: int, rows: int, columns: int, work: int) -> None:
@@ -100,18 +99,38 @@ def _one_by_one(reading: Reading, stored: str, streaming: bool) -> Any:
             here, there = x + r * columns * size, y + r * columns * size
             highest = find_top(here, columns)
             clear(sums, 2)
-            find_terms(columns, (highest,), here + columns * size, here, work, sums)
-            equal = sum_of(sums + 8 * SUMS)
-            rest = equal - 1.0 + sum_of(sums)
-            if senseless(highest, equal):
-                for i in range(columns):  # there is no limit: NaN at the highest entries
-                    store_float64(work, i, select(types.float64(load(here, i)) == highest, nan, 0.0))
+            find_terms(columns, (highest,), here + columns * size, there, here, work, sums)
+            rest = sum_of(sums + 8 * SUMS) - 1.0 + sum_of(sums)
+            if abs(highest) == inf:
+                rest = infinite(here, columns, highest, work)
             find_results(columns, (highest, rest), here, work, there)
 
     return run
 
 
-def _in_blocks(reading: Reading, stored: str, streaming: bool) -> Any:
+def _infinite(stored: str) -> Any:
+    """Return ``infinite(x, columns, top, terms)`` for rows whose highest entry is: it writes the terms, returns the rest.
+
+    The highest entries take everything. Several of them, or nothing but -inf, have no limit: NaN.
+    """
+    load = ACCESS[stored][1]
+
+    @numba.njit(error_model="numpy")
+    def infinite(x: int, columns: int, top: float, terms: int) -> float:
+        equal = rest = 0.0
+        for i in range(columns):
+            entry = types.float64(load(x, i))
+            equal += select(entry == top, 1.0, 0.0)
+            rest += select(entry != entry, nan, 0.0)
+        for i in range(columns):
+            term = select(senseless(top, equal), nan, 1.0)
+            store_float64(terms, i, select(types.float64(load(x, i)) == top, term, 0.0))
+        return rest + (equal - 1.0)
+
+    return infinite
+
+
+def _in_blocks(reading: Reading, stored: str) -> Any:
     """Return the function for short rows, in blocks of about `BLOCK` numbers.
 
     The work space holds, for each number of the block, its row's highest entry (in x's dtype), its term, and its row's
@@ -125,7 +144,7 @@ def _in_blocks(reading: Reading, stored: str, streaming: bool) -> Any:
     load = ACCESS[stored][1]
     find_highest = highest(stored)
     find_terms = over_lanes(_term_below, (stored, stored), (WIDE,))
-    find_results = over_lanes(result, (stored, stored, WIDE, WIDE), (stored,), streaming=streaming)
+    find_results = over_lanes(result, (stored, stored, WIDE, WIDE), (stored,))
 
     @numba.njit(error_model="numpy")
     def run(x: int, y: int, rows: int, columns: int, work: int) -> None:

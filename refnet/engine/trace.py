@@ -1,8 +1,9 @@
 """Running a Python function once, at compile time, on numbers that write down what is done to them.
 
 A `Number` stands for a float64 that the compiled code will have, or for a vector of them; where the two meet, the one
-is spread over the lanes of the other. Its operators emit one LLVM instruction each, so a function of Numbers becomes straight-line code with every call inlined. numba would need a type,
-a data model and an overload for each operator and each word to do the same, and has no vectors.
+is spread over the lanes of the other. Its operators emit one LLVM instruction each, so a function of Numbers becomes
+straight-line code with every call inlined. numba would need a type, a data model and an overload for each operator and
+each word to do the same, and has no vectors.
 """
 
 from __future__ import annotations
@@ -140,7 +141,10 @@ def like(kind: Any, constant: Any) -> Any:
 def _alike(builder: Any, *values: Any) -> list[Any]:
     """Return all with as many lanes as the longest has."""
     lanes = max(value.type.count if isinstance(value.type, ir.VectorType) else 1 for value in values)
-    return [value if lanes == 1 or isinstance(value.type, ir.VectorType) else splat(builder, value, lanes) for value in values]
+    return [
+        value if lanes == 1 or isinstance(value.type, ir.VectorType) else splat(builder, value, lanes)
+        for value in values
+    ]
 
 
 def small_power(x: Any, power: Any) -> Any:
@@ -178,7 +182,9 @@ def fma(a: Number, b: Number | float, c: Number | float) -> Number:
 
 def select(condition: Condition, a: Number, b: Number | float) -> Number:
     """Return a where the condition holds, else b."""
-    return Number(a.builder, a.builder.select(*_alike(a.builder, _condition(condition).value, a.value, a.lift(b).value)))
+    return Number(
+        a.builder, a.builder.select(*_alike(a.builder, _condition(condition).value, a.value, a.lift(b).value))
+    )
 
 
 def seldom(condition: Condition, rare: Callable[[], Number], usual: Number) -> Number:

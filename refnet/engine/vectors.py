@@ -101,13 +101,13 @@ def fence(context: Any) -> Any:
     return types.void(), emit
 
 
-def prefetch(builder: Any, address: Any) -> None:
+def prefetch(builder: Any, address: Any, write: bool = False) -> None:
     """Ask for the cache line at an address; it may be any address, also one that does not exist."""
     pointer = address_as(builder, address, I64)
     name = "llvm.prefetch.p0"
     signature = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
     function = builder.module.globals.get(name) or ir.Function(builder.module, signature, name)
-    builder.call(function, [pointer, I32(0), I32(3), I32(1)])  # to read; into the first level; data
+    builder.call(function, [pointer, I32(int(write)), I32(3), I32(1)])  # to read or write; into the first level; data
 
 
 def _intrinsic(builder: Any, name: str, vector: Any, signature: Any) -> Any:

@@ -9,7 +9,7 @@ from numba import types
 
 from refnet.engine.lanes import SHORT, over_lanes
 from refnet.engine.machine import machine
-from refnet.engine.trace import absolute, seldom, select
+from refnet.engine.trace import absolute, fma, seldom, select
 
 LONGEST = machine().registers // 4 * machine().lanes(8)
 
@@ -76,10 +76,46 @@ def test_streaming_at_every_alignment(stored):
 
 def test_streaming_goes_past_the_caches():
     double = compiled(lambda x: (x * 2.0,), ("float32",), ("float32",), streaming=True)
-    text = double.code._library.get_llvm_str()
 
-    assert "!nontemporal" in text
-    assert "fence seq_cst" in text
+    assert "!nontemporal" in double.code._library.get_llvm_str()
+
+
+def test_numbers_that_belong_to_the_row_meet_those_of_the_lanes():
+    def function(x, a, b):
+        inner = (x > a) & (a < b) | (b < x)
+        usual = select(a < b, a / b, x) + select(inner, a, x)
+        return (seldom(x < 0.0, lambda: fma(b, x, a), usual) + (a - 1.0),)
+
+    def run(count, x, y):
+        loop(count, (0.25, 0.75), x, y)
+
+    loop = over_lanes(function, ("float64",), ("float64",), 2)
+    x = np.random.default_rng(0).standard_normal(200)
+    y = np.empty_like(x)
+    code = numba.cfunc(types.void(*[types.int64] * 3))(run)
+    ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(code.address)(x.size, x.ctypes.data, y.ctypes.data)
+
+    expected = np.where(x < 0.0, 0.75 * x + 0.25, 0.25 / 0.75 + np.where(x > 0.25, 0.25, x)) - 0.75
+    np.testing.assert_array_max_ulp(y, expected, maxulp=4)
+
+
+def test_sums_go_lane_by_lane_whatever_the_vectors():
+    def run(count, values, x, y, sums):
+        loop(count, (3.0,), x, y, sums)
+
+    def add(sums, values):
+        return [a + b for a, b in zip(sums, values, strict=True)]
+
+    loop = over_lanes(lambda x, k: (x * k, x, x * x), ("float32",), ("float64",), 1, fold=add)
+    door = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 5)(numba.cfunc(types.void(*[types.int64] * 5))(run).address)
+    for count in (0, 1, 15, 16, 17, LONGEST - 1, 3 * LONGEST + 17):
+        x, y, sums = np.random.default_rng(0).standard_normal(count).astype(np.float32), np.empty(count), np.ones(32)
+        door(count, 0, x.ctypes.data, y.ctypes.data, sums.ctypes.data)
+        wide, expected = x.astype(np.float64), np.ones((2, 16))
+        for i in range(count):
+            expected[:, i % 16] += wide[i], wide[i] * wide[i]
+        assert y.tobytes() == (wide * 3.0).tobytes()
+        assert sums.tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("rare", [[], [0], [5, LONGEST - 1], range(200)])
