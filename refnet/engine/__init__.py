@@ -43,7 +43,9 @@ def warmup() -> Iterator[str]:
 
 def _forms(block: Activation) -> Iterator[tuple[str, Activation]]:
     """Yield a name and a form for each kernel of a block: its defaults, any other parameters, each flag."""
-    if block.kind == "array":
+    from refnet.engine.forward import has_kernel
+
+    if not has_kernel(block):
         return
     if not block.required:
         yield block.name, block

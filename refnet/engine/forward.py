@@ -23,6 +23,7 @@ __all__ = [
     "activation_kernel",
     "door",
     "door_code",
+    "has_kernel",
     "kernel_door",
     "parameter_values",
     "walk_code",
@@ -54,6 +55,11 @@ def walk_code(dtype: str) -> int:
         return walk(dtype), SIGNATURE
 
     return native(f"walk-{dtype}", recipe)
+
+
+def has_kernel(activation: Activation) -> bool:
+    """Tell whether an activation can be compiled; only NumPy reads the others."""
+    return activation.kind != "array"
 
 
 def activation_kernel(activation: Activation, dtype: str, streaming: bool = False) -> int:

@@ -1,6 +1,6 @@
 """formula -> kernel: the loop over an array that runs one activation, compiled.
 
-A kernel takes six int64: the address of x, the address of y, rows, columns, the address of the parameters
+A kernel takes six int64: the address of x, the address of y, rows, columns of x, the address of the parameters
 (float64), and the address of a work space. x and y are contiguous, and may be the same place. A number is
 widened to float64, the formula runs, and the result is rounded once.
 """
@@ -13,7 +13,7 @@ from typing import Any
 import numba
 from numba import types
 
-from refnet.engine import pair_rows, rowwise, trace
+from refnet.engine import gated, pair_rows, rowwise, trace
 from refnet.engine.formulas import Reading, in_numbers, in_pairs, word_by_word
 from refnet.engine.intrinsics import ACCESS, load_float64
 from refnet.engine.lanes import over_lanes
@@ -42,16 +42,19 @@ def kernel(
     side. ``streaming`` kernels write past the caches; only elementwise ones
     do.
     """
-    lows = pair_rows.LOWS if kind == "rowwise" else (False,) * (1 + parameters)
+    lows = {"rowwise": pair_rows.LOWS, "gated": (False, False)}.get(kind, (False,) * (1 + parameters))
     reading = in_pairs(formula, lows) if dtype == "float64" else in_numbers(formula, len(lows))
     if kind == "rowwise":
         assert reading is not None  # rowwise formulas are the book's
         return pair_rows.rowwise(reading) if dtype == "float64" else rowwise.rowwise(reading, STORED[dtype])
+    live = 8 if dtype == "float64" else 4
+    if kind == "gated":
+        assert reading is not None
+        return gated.gated(reading, STORED[dtype], live)
     if reading is None:
         return _SCALAR[parameters](numba.njit(error_model="numpy")(word_by_word(formula, dtype)), *ACCESS[dtype])
     if fixed is not None:
         reading, parameters = _fixed(reading, fixed), 0
-    live = 8 if dtype == "float64" else 4
     return _elementwise(_corrected(reading, exceptions), parameters, STORED[dtype], live, streaming)
 
 

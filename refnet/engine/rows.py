@@ -58,6 +58,27 @@ def highest(dtype: str) -> Any:
     return find
 
 
+def copy(dtype: str) -> Any:
+    """Return the intrinsic ``copy(x, columns, out)`` for rows of a dtype."""
+    number, size = NUMBERS[dtype]
+    kind = ir.VectorType(number, LANES)
+
+    @intrinsic
+    def put(context: Any, x: Any, columns: Any, out: Any) -> Any:
+        def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
+            x, columns, out = args
+
+            def move(i: Any, mask: Any) -> None:
+                store(builder, _entries(builder, kind, x, i, mask, 0.0), _place(builder, out, i, size), mask)
+
+            _over_row(builder, columns, move)
+            return ctx.get_dummy_value()
+
+        return types.void(types.int64, types.int64, types.int64), emit
+
+    return put
+
+
 def top(dtype: str) -> Any:
     """Return the intrinsic ``top(x, columns)``, the highest entry of a long row as a float64; NaN is passed over."""
     number, size = NUMBERS[dtype]

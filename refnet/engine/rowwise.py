@@ -109,7 +109,7 @@ def _one_by_one(reading: Reading, stored: str) -> Any:
 
 
 def _infinite(stored: str) -> Any:
-    """Return ``infinite(x, columns, top, terms)`` for rows whose highest entry is: it writes the terms, returns the rest.
+    """Return ``infinite(x, columns, top, terms)`` for rows whose highest entry is: it writes terms, returns the rest.
 
     The highest entries take everything. Several of them, or nothing but -inf, have no limit: NaN.
     """

@@ -10,7 +10,7 @@ from refnet.engine.forward import activation_kernel, kernel_door, parameter_valu
 from refnet.engine.table import work_size
 
 EDGES = [0.0, -0.0, 1e-45, -1e-45, 1e-38, -1e-38, 1.0, -1.0, 3.4e38, -3.4e38, np.inf, -np.inf, np.nan]
-COMPILED = [name for name in activations.names() if activations.get(name).kind != "array"]
+COMPILED = [name for name in activations.names() if activations.get(name).kind in ("elementwise", "rowwise")]
 
 
 def filled(name: str) -> activations.Activation:
@@ -93,6 +93,18 @@ def test_special_entries_in_short_rows_and_long_ones(name):
         x = np.where(rng.random(x.shape) < rng.choice([0.0, 0.01, 0.3, 1.0], (200, 1)), special, x).astype(np.float32)
         x[::10] = np.minimum(x[::10], -np.inf)
         assert same_bits(run(name, x, columns), activations.get(name).numpy(x))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("half", [1, 2, 5, 15, 16, 17, 63, 64, 65, 700])
+def test_glu_of_halves_of_every_length_is_that_of_its_pairs(half, dtype):
+    x = samples()[: 2 * half * (2000 // half)].reshape(-1, 2 * half).astype(dtype)
+    glu = activations.get("glu")
+    pairs = np.stack([x[:, :half].ravel(), x[:, half:].ravel()], axis=-1)
+
+    assert same_bits(glu(x).ravel(), glu(pairs).ravel())
+    if dtype == "float32":
+        assert same_bits(glu(x), glu.numpy(x))
 
 
 def test_in_place():
