@@ -48,7 +48,7 @@ class Activation:
         ``elementwise``: one number in, one out. ``rowwise``: a vector along `axis`, whose formula
         is ``formula(x, highest, term, rest)`` (see `refnet.activations.rowwise`). ``gated``: ``formula(a, b)``, one
         number from each half of the axis, which becomes half as long. ``array``: the formula takes the whole array
-        with its last axis, and only NumPy reads it.
+        with its last axis, and only NumPy reads it (sparsemax has a kernel of its own).
     kinks : tuple of float
         Where the derivative jumps.
     limits : mapping

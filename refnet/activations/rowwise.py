@@ -5,7 +5,7 @@ row's ``highest`` entry, each entry's ``term = exp(x - highest)``, and the ``res
 highest, so that all of them sum to ``1 + rest``.
 
 glu is of kind "gated": its formula takes one number from each half of the row. sparsemax is of kind "array": its
-formula takes the whole array, rows along its last axis, and is read by NumPy alone.
+formula takes the whole array, rows along its last axis, and is read by NumPy alone; the engine has its own way.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refnet.activations.activation import Activation
+from refnet.activations.activation import REGISTRY, Activation
 from refnet.engine.capi import builtin, usable
 from refnet.engine.objects import native
 from refnet.engine.records import ARRAY_CLASS, ARRAYS, CODE, INT_CLASS, LENGTH, NONE
@@ -58,8 +58,11 @@ def walk_code(dtype: str) -> int:
 
 
 def has_kernel(activation: Activation) -> bool:
-    """Tell whether an activation can be compiled; only NumPy reads the others."""
-    return activation.kind != "array"
+    """Tell whether an activation can be compiled; only NumPy reads the others.
+
+    Array code cannot, but for the book's sparsemax there is `refnet.engine.sparsemax`.
+    """
+    return activation.kind != "array" or activation.formula is REGISTRY["sparsemax"].formula
 
 
 def activation_kernel(activation: Activation, dtype: str, streaming: bool = False) -> int:

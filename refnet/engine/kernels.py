@@ -13,7 +13,7 @@ from typing import Any
 import numba
 from numba import types
 
-from refnet.engine import gated, pair_rows, rowwise, trace
+from refnet.engine import gated, pair_rows, rowwise, sparsemax, trace
 from refnet.engine.formulas import Reading, in_numbers, in_pairs, word_by_word
 from refnet.engine.intrinsics import ACCESS, load_float64
 from refnet.engine.lanes import over_lanes
@@ -42,6 +42,8 @@ def kernel(
     side. ``streaming`` kernels write past the caches; only elementwise ones
     do.
     """
+    if kind == "array":  # the book's only one with a kernel, see `refnet.engine.forward.has_kernel`
+        return sparsemax.kernel(STORED[dtype])
     lows = {"rowwise": pair_rows.LOWS, "gated": (False, False)}.get(kind, (False,) * (1 + parameters))
     reading = in_pairs(formula, lows) if dtype == "float64" else in_numbers(formula, len(lows))
     if kind == "rowwise":

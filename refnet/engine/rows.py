@@ -15,7 +15,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from refnet.engine.vectors import NUMBERS, constant, load, masked_load, size_of, splat, store
+from refnet.engine.vectors import NUMBERS, constant, first_lanes, load, masked_load, size_of, splat, store
 
 LANES = 16
 SEVERAL = 4 * LANES  # entries at a time where the order is of no consequence
@@ -106,6 +106,44 @@ def top(dtype: str) -> Any:
         return types.float64(types.int64, types.int64), emit
 
     return find
+
+
+def not_below(dtype: str, lanes: int) -> Any:
+    """Return the intrinsic ``not_below(x, i, left, limit)``: which entries from i on are >= limit or NaN, as bits.
+
+    The limit is rounded to the dtype. Of `SEVERAL` lanes all must exist; of fewer, ``left`` of them.
+    """
+    number, size = NUMBERS[dtype]
+    kind = ir.VectorType(number, lanes)
+
+    @intrinsic
+    def find(context: Any, x: Any, i: Any, left: Any, limit: Any) -> Any:
+        def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
+            x, i, left, limit = args
+            mask = None if lanes == SEVERAL else first_lanes(builder, left, lanes)
+            missing = constant(kind, float("-inf"))
+            place = _place(builder, x, i, size)
+            v = load(builder, kind, place) if mask is None else masked_load(builder, kind, place, mask, missing)
+            rounded = builder.fptrunc(limit, number) if dtype == "float32" else limit
+            found = builder.fcmp_unordered(">=", v, splat(builder, rounded, lanes))
+            if mask is not None:
+                found = builder.and_(found, mask)
+            bits = builder.bitcast(found, ir.IntType(lanes))
+            return bits if lanes == I64.width else builder.zext(bits, I64)
+
+        return types.int64(types.int64, types.int64, types.int64, types.float64), emit
+
+    return find
+
+
+@intrinsic
+def first_bit(context: Any, bits: Any) -> Any:
+    """Return the place of the lowest bit that is set; one must be."""
+
+    def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.IntType(1)(1))
+
+    return types.int64(types.int64), emit
 
 
 @intrinsic

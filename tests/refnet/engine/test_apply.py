@@ -132,7 +132,7 @@ def test_a_bad_out_is_refused(out, error, name):
         activations.get(name)(random(4), out=out)
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "gelu", "softmax", "glu"])
+@pytest.mark.parametrize("name", ["sigmoid", "gelu", "softmax", "glu", "sparsemax"])
 def test_threads_do_not_change_a_bit(name, monkeypatch):
     x = random(PARALLEL_ELEMENTS // 302 + 5, 302)
     monkeypatch.setattr(threads, "_chosen", 1)

@@ -53,6 +53,15 @@ def rowwise() -> None:
                     activation(numbers(rows, columns, dtype=dtype))
 
 
+def array() -> None:
+    for activation in compiled("array"):
+        for dtype in (*DTYPES, "float16"):
+            for columns in LENGTHS[1:]:
+                print(activation, dtype, columns)
+                for rows in (0, 1, 2, 3, 7, 64 if columns < 70 else 4):
+                    activation(numbers(rows, columns, dtype=dtype))
+
+
 def gated() -> None:
     for activation in compiled("gated"):
         for dtype in (*DTYPES, "float16"):
@@ -88,7 +97,7 @@ def long_sums() -> None:
 
 
 def walk() -> None:
-    names = [activation for kind in ("elementwise", "rowwise", "gated") for activation in compiled(kind)]
+    names = [activation for kind in ("elementwise", "rowwise", "gated", "array") for activation in compiled(kind)]
     rng = np.random.default_rng(1)
     for case in range(150):
         dtype = DTYPES[case % 2]
@@ -127,7 +136,7 @@ def every_row_count(plan: Plan, counts: tuple[int, ...] | list[int] = ROWS) -> N
 
 
 @pytest.mark.parametrize("end", [True, False], ids=["end", "start"])
-@pytest.mark.parametrize("function", [elementwise, rowwise, gated, streaming, matrix, long_sums, walk, threads])
+@pytest.mark.parametrize("function", [elementwise, rowwise, array, gated, streaming, matrix, long_sums, walk, threads])
 def test_nothing_outside_the_arrays_is_touched(function: Callable[[], None], end: bool):
     run_guarded(function, end)
 
