@@ -25,14 +25,15 @@ def gated(reading: Reading, stored: str, live: int) -> Any:
     """
     size = NUMBERS[stored][1]
     copy_half = copy(stored)
-    loop = over_lanes(lambda a, b: (reading(a, b),), (stored, stored), (stored,), live=live)
+    loop = over_lanes(lambda a, b: (reading(a, b),), (stored, stored), (stored,), live=live, ahead=(False, False, True))
 
     def run(x: int, y: int, rows: int, columns: int, parameters: int, work: int) -> None:
         half = columns // 2
         length = half * size
         if half >= LONG:
             for r in range(rows):
-                loop(half, 0, x + 2 * r * length, x + (2 * r + 1) * length, y + r * length)
+                here, there = x + 2 * r * length, y + r * length
+                loop(half, 0, here + 2 * length, here + 3 * length, there + length, here, here + length, there)
         else:
             block, second = max(1, BLOCK // max(1, half)), work + 8 * room(columns)
             for first in range(0, rows, block):
@@ -40,6 +41,7 @@ def gated(reading: Reading, stored: str, live: int) -> Any:
                 for r in range(count):
                     copy_half(here + 2 * r * length, half, work + r * length)
                     copy_half(here + (2 * r + 1) * length, half, second + r * length)
-                loop(count * half, 0, work, second, y + first * length)
+                there, all_ = y + first * length, count * length
+                loop(count * half, 0, here + 2 * all_, here + 3 * all_, there + all_, work, second, there)
 
     return run

@@ -45,7 +45,7 @@ def over_lanes(
     live: int = 4,
     streaming: bool = False,
     fold: Fold | None = None,
-    ahead: bool = False,
+    ahead: tuple[bool, ...] = (),
 ) -> Any:
     """Return the compiled ``run(count, values, *addresses)``.
 
@@ -68,9 +68,9 @@ def over_lanes(
     fold : callable, optional
         What the function returns beyond its outputs is folded into sums, `SUMS` of each. They stand at one more
         address behind the outputs', and are added to what is there.
-    ahead : bool
-        Whether to have memory brought in: two more addresses before all others say what will be read and what will
-        be written soon after, as many numbers of the first input's dtype. They need not exist.
+    ahead : tuple of bool
+        Memory to have brought in: for each, one more address before all others, of as many numbers of the first
+        input's dtype that will soon be read (False) or written (True). They need not exist.
     """
     long, short = machine().registers // live * machine().lanes(8), SHORT * machine().lanes(8)
 
@@ -115,7 +115,7 @@ def _step(
     outputs: tuple[str, ...],
     parameters: int,
     fold: Fold | None,
-    ahead: bool,
+    ahead: tuple[bool, ...],
     lanes: int,
     masked: bool,
     streaming: bool,
@@ -131,7 +131,7 @@ def _step(
             i, left, values, packed = args
             mask = first_lanes(builder, left, lanes) if masked else None
             ends = cgutils.unpack_tuple(builder, packed)
-            for write in (False, True) if ahead else ():
+            for write in ahead:
                 _ask(builder, ends.pop(0), i, lanes, NUMBERS[inputs[0]][1], write)
             sums = ends.pop() if fold is not None else None
             places = []

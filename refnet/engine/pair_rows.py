@@ -64,7 +64,7 @@ def _one_by_one(reading: Reading) -> Any:
         return (reading(x, top, high, low, rest, rest_low),)
 
     find_top = top(WIDE)
-    find_terms = over_lanes(terms_of, (WIDE,), (WIDE, WIDE), 1, live=8, fold=add, ahead=True)
+    find_terms = over_lanes(terms_of, (WIDE,), (WIDE, WIDE), 1, live=8, fold=add, ahead=(False, True))
     find_results = over_lanes(result, (WIDE,) * 3, (WIDE,), 3, live=8)
 
     @numba.njit(error_model="numpy")

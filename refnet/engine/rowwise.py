@@ -89,7 +89,7 @@ def _one_by_one(reading: Reading, stored: str) -> Any:
     size = NUMBERS[stored][1]
     infinite = _infinite(stored)
     find_top = top(stored)
-    find_terms = over_lanes(terms_of, (stored,), (WIDE,), 1, fold=add, ahead=True)
+    find_terms = over_lanes(terms_of, (stored,), (WIDE,), 1, fold=add, ahead=(False, True))
     find_results = over_lanes(result, (stored, WIDE), (stored,), 2)
 
     @numba.njit(error_model="numpy")
@@ -143,7 +143,7 @@ def _in_blocks(reading: Reading, stored: str) -> Any:
     size = NUMBERS[stored][1]
     load = ACCESS[stored][1]
     find_highest = highest(stored)
-    find_terms = over_lanes(_term_below, (stored, stored), (WIDE,))
+    find_terms = over_lanes(_term_below, (stored, stored), (WIDE,), ahead=(False, True))
     find_results = over_lanes(result, (stored, stored, WIDE, WIDE), (stored,))
 
     @numba.njit(error_model="numpy")
@@ -156,7 +156,7 @@ def _in_blocks(reading: Reading, stored: str) -> Any:
             for r in range(count):
                 equal = find_highest(here + r * columns * size, columns, work + r * columns * size)
                 store_float64(counts, r, types.float64(equal))
-            find_terms(count * columns, 0, here, work, terms)
+            find_terms(count * columns, 0, here + count * columns * size, there, here, work, terms)
             for r in range(count):
                 start, equal = r * columns, load_float64(counts, r)
                 total(terms + 8 * start, columns, equal - 1.0, rests + 8 * start)

@@ -31,9 +31,9 @@ def kernel(stored: str) -> Any:
     """Return the kernel for numbers of a dtype; the work space holds the candidates' g and its low parts."""
     size = NUMBERS[stored][1]
     find_top, collect, fill = top(stored), _collect(stored), _fill(stored)
-    find_results = over_lanes(_result, (stored,), (stored,), 4, live=8)
+    find_results = over_lanes(_result, (stored,), (stored,), 4, live=8, ahead=(False, True))
 
-    def run(x: int, y: int, rows: int, columns: int, parameters: int, work: int) -> None:
+    def run(x: int, y: int, rows: int, columns: int, unused: int, work: int) -> None:
         lows = work + 8 * room(columns)
         for r in range(rows):
             here, there = x + r * columns * size, y + r * columns * size
@@ -43,7 +43,9 @@ def kernel(stored: str) -> Any:
                 fill(here, there, columns, highest, count < 0)
             else:
                 kept, total, low = _support(work, lows, count)
-                find_results(columns, (highest, types.float64(kept), total, low), here, there)
+                length = columns * size
+                parameters = (highest, types.float64(kept), total, low)
+                find_results(columns, parameters, here + length, there + length, here, there)
 
     return run
 
