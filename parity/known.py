@@ -117,7 +117,9 @@ def _eps(dtype: np.dtype[Any]) -> float:
 
 def _flush(activation: Activation, z: Floats, y: Floats, dtype: np.dtype[Any]) -> Floats:
     # The factor |z|: silu and mish multiply x by something that was flushed, and glu one half of the row by the other.
-    size = 1.0 + (np.abs(z).max(axis=-1, keepdims=True, initial=0.0) if activation.kind == "array" else np.abs(z))
+    size = 1.0 + (
+        np.abs(z).max(axis=-1, keepdims=True, initial=0.0) if activation.kind in ("gated", "array") else np.abs(z)
+    )
     size = np.ones(1) if activation.kind == "rowwise" else size
     tiny = float(np.finfo(dtype).tiny) * size
     return np.where(np.abs(y) <= 8 * tiny, 4 * tiny, 0.0)

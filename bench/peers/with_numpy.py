@@ -59,7 +59,7 @@ def _forward(job: Forward) -> Ready:
 def reading(name: str, given: Mapping[str, float]) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
     """Return the book's formula of that name, with these parameters, as a function of a float32 array."""
     from refnet import activations
-    from refnet.activations.activation import row_terms
+    from refnet.activations.reading import halves, row_terms
 
     if name in USUAL:
         return USUAL[name]
@@ -71,6 +71,8 @@ def reading(name: str, given: Mapping[str, float]) -> Callable[[NDArray[np.float
         with np.errstate(all="ignore"):
             if activation.kind == "rowwise":
                 y = activation.formula(x, *row_terms(x))
+            elif activation.kind == "gated":
+                y = activation.formula(*halves(x, name))
             else:
                 y = activation.formula(x, **parameters)
         return np.asarray(y, dtype=np.float32)

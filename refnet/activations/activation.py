@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from refnet import elementary
-from refnet.activations.reading import as_floating, narrow, row_terms
+from refnet.activations.reading import as_floating, halves, narrow, row_terms
 from refnet.errors import ArgumentError, ShapeError, did_you_mean
 
 __all__ = ["REGISTRY", "Activation", "activation", "as_floating"]
 
-Kind = Literal["elementwise", "rowwise", "array"]
+Kind = Literal["elementwise", "rowwise", "gated", "array"]
 Parameter = float | bool
 
 #: Every name and alias of the book, in the order of the book. Filled by `activation`.
@@ -40,14 +40,15 @@ class Activation:
         The formula in one line of plain text.
     exact : callable
         ``exact(m, x, **parameters)``: the textbook meaning for one finite number ``x``, where ``m`` is `mpmath` or
-        one of its contexts. Written independently of `formula`. Rowwise and array kinds take and return a list.
+        one of its contexts. Written independently of `formula`. All kinds but elementwise take and return a list.
     derivative : callable
         ``derivative(m, x, **parameters)``, where ``m`` is `mpmath` or `refnet.elementary`; at a kink, the value
         that Keras' gradient has. Elementwise kinds only.
-    kind : {"elementwise", "rowwise", "array"}
+    kind : {"elementwise", "rowwise", "gated", "array"}
         ``elementwise``: one number in, one out. ``rowwise``: a vector along `axis`, whose formula
-        is ``formula(x, highest, term, rest)`` (see `refnet.activations.rowwise`). ``array``: the
-        formula takes the whole array with its last axis, and only NumPy reads it.
+        is ``formula(x, highest, term, rest)`` (see `refnet.activations.rowwise`). ``gated``: ``formula(a, b)``, one
+        number from each half of the axis, which becomes half as long. ``array``: the formula takes the whole array
+        with its last axis, and only NumPy reads it (sparsemax has a kernel of its own).
     kinks : tuple of float
         Where the derivative jumps.
     limits : mapping
@@ -229,7 +230,7 @@ class Activation:
     def numpy(self, x: ArrayLike) -> NDArray[Any]:
         """Return the NumPy reading: the formula run by NumPy in float64, rounded once to x's dtype.
 
-        Rows of the rowwise and array kinds lie along the last axis.
+        Rows of all kinds but elementwise lie along the last axis.
         """
         self._complete()
         x = as_floating(x, f"activation {self.name!r}")
@@ -241,6 +242,8 @@ class Activation:
         with np.errstate(all="ignore"):
             if self.kind == "rowwise":
                 y = self.formula(wide, *row_terms(wide))
+            elif self.kind == "gated":
+                y = self.formula(*halves(wide, f"activation {self.name!r}"))
             else:
                 y = self.formula(wide, **self.parameters_in(x.dtype))
             return narrow(np.asarray(y, dtype=np.float64), x.dtype)
@@ -253,7 +256,7 @@ class Activation:
         Raises
         ------
         ArgumentError
-            For the rowwise and array kinds, whose derivative is a matrix.
+            For all kinds but elementwise, whose derivative is a matrix.
         """
         self._complete()
         if self.derivative is None:
@@ -325,7 +328,8 @@ def activation(text: str, **record: Any) -> Callable[[Callable[..., Any]], Activ
 
     def register(formula: Callable[..., Any]) -> Activation:
         name = formula.__name__
-        given = list(inspect.signature(formula).parameters.items())[1:] if record.get("kind") != "rowwise" else []
+        without = record.get("kind") in ("rowwise", "gated")  # their arguments are no parameters
+        given = [] if without else list(inspect.signature(formula).parameters.items())[1:]
         defaults = {key: math.nan if p.default is p.empty else _default(p.default) for key, p in given}
         moving = {key: record[key] for key in ("kinks", "limits", "negative_zero") if callable(record.get(key))}
         still = {key: value for key, value in record.items() if key not in moving}

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from refnet.errors import DTypeError, ShapeError
 
-__all__ = ["as_floating", "narrow", "row_terms"]
+__all__ = ["as_floating", "halved", "halves", "narrow", "row_terms"]
 
 
 def as_floating(x: ArrayLike, who: str) -> NDArray[Any]:
@@ -50,6 +50,25 @@ def narrow(y: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[Any]:
     outward = np.nextafter(half, np.where(y > half, np.inf, -np.inf).astype(np.float32))
     with np.errstate(over="ignore", under="ignore"):
         return np.where(even & inexact, outward, half).astype(dtype)
+
+
+def halves(x: NDArray[Any], who: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the first and the second half of each row, as views.
+
+    Raises
+    ------
+    ShapeError
+        If the length of a row is odd.
+    """
+    half = halved(x.shape[-1], who)
+    return x[..., :half], x[..., half:]
+
+
+def halved(size: int, who: str) -> int:
+    """Return half of an axis' size, or raise ShapeError."""
+    if size % 2:
+        raise ShapeError(f"{who}: an axis of size {size} cannot be halved; accepted: an even size")
+    return size // 2
 
 
 def row_terms(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

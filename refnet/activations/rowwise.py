@@ -4,21 +4,20 @@ A rowwise formula is written in four things that the caller computes once (`row_
 row's ``highest`` entry, each entry's ``term = exp(x - highest)``, and the ``rest``, the sum of all terms but one
 highest, so that all of them sum to ``1 + rest``.
 
-glu and sparsemax are of kind "array": their formula takes the whole array, rows along its last axis, and is read
-by NumPy alone.
+glu is of kind "gated": its formula takes one number from each half of the row. sparsemax is of kind "array": its
+formula takes the whole array, rows along its last axis, and is read by NumPy alone; the engine has its own way.
 """
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refnet.activations.activation import activation
-from refnet.activations.sigmoids import sigmoid
-from refnet.elementary import fma, log1p, maximum, two_sum, where
-from refnet.errors import ShapeError
+from refnet.elementary import absolute, exp, exp_times, fma, log1p, maximum, ratio, seldom, two_sum, where
 
 
 def _peel(m: Any, row: list[Any]) -> tuple[Any, list[Any], Any]:
@@ -56,7 +55,7 @@ def softmax(x: Any, highest: Any, term: Any, rest: Any) -> Any:
     >>> activations.softmax([[1.0, 2.0, 3.0]])
     array([[0.09003057, 0.24472848, 0.66524094]], dtype=float32)
     """
-    return term / (1.0 + rest)
+    return term * (1.0 / (1.0 + rest))
 
 
 def _log_softmax_exact(m: Any, row: list[Any]) -> list[Any]:
@@ -100,10 +99,10 @@ def _glu_exact(m: Any, row: list[Any]) -> list[Any]:
 @activation(
     "a * sigmoid(b), a and b the halves of x",
     exact=_glu_exact,
-    kind="array",
+    kind="gated",
     source="Dauphin et al., Language Modeling with Gated Convolutional Networks, arXiv:1612.08083, 2016",
 )
-def glu(x: Any) -> Any:
+def glu(a: Any, b: Any) -> Any:
     r"""Let the first half of a row through as far as the second half opens the gates.
 
     .. math:: \mathrm{glu}([a, b]) = a \odot \sigma(b)
@@ -111,16 +110,24 @@ def glu(x: Any) -> Any:
     The result is half as long along ``axis``, which must be even. A closed gate (b = -inf) gives 0 for every finite a
     and NaN for an infinite one.
 
+    Evaluated with e = exp(-|b|) as a / (1 + e) for an open gate and a e / (1 + e) for a closing one. A large a can
+    be let through so little that e alone would be 0, so it is multiplied by the root of e twice.
+
     Examples
     --------
     >>> from refnet import activations
     >>> activations.glu([[1.0, 2.0, 0.0, -1.0]])
     array([[0.5       , 0.53788286]], dtype=float32)
     """
-    if x.shape[-1] % 2:
-        raise ShapeError(f"activation 'glu': an axis of size {x.shape[-1]} cannot be halved; accepted: an even size")
-    half = x.shape[-1] // 2
-    return x[..., :half] * sigmoid.formula(x[..., half:])
+    half = absolute(b) * -0.5
+    e = exp_times(exp(half), half, 0.0)
+    large, deep = absolute(a) > 1.0, b < -100.0
+    scaled = a * where(large, 0.25, 2.0**60)  # powers of two, so that nothing overflows, nor rounds as a subnormal
+    closing = exp_times(exp_times(scaled, half, 0.0) * where(deep, 2.0**60, 1.0), half, 0.0)
+    back = where(large, 4.0, 2.0**-60) * where(deep, 2.0**-60, 1.0)
+    usual = ratio(where(b >= 0.0, scaled, closing), 1.0, e) * back
+    limit = (a == 0.0) | (absolute(a) == inf) | (absolute(b) == inf)
+    return seldom(limit, lambda: where(b > -inf, a, where(b == -inf, a * 0.0, b)), usual)
 
 
 def _sparsemax_exact(m: Any, row: list[Any]) -> list[Any]:

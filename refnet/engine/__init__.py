@@ -36,11 +36,16 @@ def warmup() -> Iterator[str]:
             for kernel, form in _forms(activations.get(name)):
                 activation_kernel(form, dtype)
                 yield f"{kernel} {dtype}"
+                if form.kind == "elementwise" and dtype != "half":
+                    activation_kernel(form, dtype, streaming=True)
+                    yield f"{kernel} {dtype} of long arrays"
 
 
 def _forms(block: Activation) -> Iterator[tuple[str, Activation]]:
     """Yield a name and a form for each kernel of a block: its defaults, any other parameters, each flag."""
-    if block.kind == "array":
+    from refnet.engine.forward import has_kernel
+
+    if not has_kernel(block):
         return
     if not block.required:
         yield block.name, block

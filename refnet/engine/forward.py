@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refnet.activations.activation import Activation
+from refnet.activations.activation import REGISTRY, Activation
 from refnet.engine.capi import builtin, usable
 from refnet.engine.objects import native
 from refnet.engine.records import ARRAY_CLASS, ARRAYS, CODE, INT_CLASS, LENGTH, NONE
@@ -23,6 +23,7 @@ __all__ = [
     "activation_kernel",
     "door",
     "door_code",
+    "has_kernel",
     "kernel_door",
     "parameter_values",
     "walk_code",
@@ -56,12 +57,20 @@ def walk_code(dtype: str) -> int:
     return native(f"walk-{dtype}", recipe)
 
 
-def activation_kernel(activation: Activation, dtype: str) -> int:
-    """Return the address of an activation's kernel (see `refnet.engine.kernels`)."""
+def has_kernel(activation: Activation) -> bool:
+    """Tell whether an activation can be compiled; only NumPy reads the others.
+
+    Array code cannot, but for the book's sparsemax there is `refnet.engine.sparsemax`.
+    """
+    return activation.kind != "array" or activation.formula is REGISTRY["sparsemax"].formula
+
+
+def activation_kernel(activation: Activation, dtype: str, streaming: bool = False) -> int:
+    """Return the address of an activation's kernel (see `refnet.engine.kernels`); a streaming one for long arrays."""
     exceptions = tuple(activation.exceptions.items()) if dtype == "float32" else ()
     usual = activation.parameters and dict(activation.parameters) == activation.defaults and dtype != "half"
     fixed = tuple(activation.parameters_in(dtype).values()) if usual else None
-    return _kernel(activation.formula, activation.kind, len(activation.parameters), dtype, fixed, exceptions)
+    return _kernel(activation.formula, activation.kind, len(activation.parameters), dtype, fixed, exceptions, streaming)
 
 
 @functools.cache
@@ -72,15 +81,17 @@ def _kernel(
     dtype: str,
     fixed: tuple[float, ...] | None,
     exceptions: tuple[tuple[float, float], ...],
+    streaming: bool,
 ) -> int:
     """Load or compile a kernel. The book's are kept on disk; those of a user's own formulas are not."""
     ours = formula.__module__.startswith("refnet.activations.")
-    name = f"{formula.__name__}-{dtype}{'' if fixed is None else '-fixed'}{'-corrected' if exceptions else ''}"
+    forms = {"fixed": fixed is not None, "corrected": exceptions, "streaming": streaming}
+    name = "-".join([formula.__name__, dtype, *(form for form, holds in forms.items() if holds)])
 
     def recipe() -> tuple[Any, Any]:
         from refnet.engine.kernels import SIGNATURE, kernel
 
-        return kernel(formula, kind, parameters, dtype, fixed, exceptions), SIGNATURE
+        return kernel(formula, kind, parameters, dtype, fixed, exceptions, streaming), SIGNATURE
 
     if ours:
         return native(name, recipe)

@@ -128,7 +128,7 @@ def _sum_over_k(builder: Any, operands: Any, rows: int, vectors: int, vector: An
         for line in range(0, width, LINE):
             prefetch(builder, builder.add(panel, I64(AHEAD + line)))
     else:
-        prefetch(builder, builder.add(ahead, builder.mul(i, I64(LINE))))
+        prefetch(builder, builder.add(ahead, builder.mul(i, I64(LINE))), level=2)
     weight = []
     for v in range(vectors):
         weight.append(builder.load(address_as(builder, builder.add(panel, I64(v * lanes * size)), vector)))

@@ -18,21 +18,34 @@ from numba.extending import intrinsic
 
 from refnet.engine.machine import machine
 from refnet.engine.trace import Number
-from refnet.engine.vectors import NUMBERS, address_as, first_lanes, load, splat, store
+from refnet.engine.vectors import LINE, NUMBERS, address_as, first_lanes, load, prefetch, splat, store, stream
 
-__all__ = ["over_lanes"]
+__all__ = ["SUMS", "over_lanes"]
 
 #: Vectors of float64 that a function runs on for what is left at the end.
 SHORT = 2
 
-F64, I64 = ir.DoubleType(), ir.IntType(64)
+#: Into how many sums a loop adds: entry i goes into sum i modulo this, whatever the CPU's vectors.
+SUMS = 16
+
+F64, I32, I64 = ir.DoubleType(), ir.IntType(32), ir.IntType(64)
 
 #: Numbers in, numbers out.
 Function = Callable[..., tuple[Number, ...]]
 
+#: The sums so far and what comes to each of them -> the sums after that.
+Fold = Callable[[list[Number], list[Number]], list[Number]]
+
 
 def over_lanes(
-    function: Function, inputs: tuple[str, ...], outputs: tuple[str, ...], parameters: int = 0, live: int = 4
+    function: Function,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    parameters: int = 0,
+    live: int = 4,
+    streaming: bool = False,
+    fold: Fold | None = None,
+    ahead: tuple[bool, ...] = (),
 ) -> Any:
     """Return the compiled ``run(count, values, *addresses)``.
 
@@ -44,16 +57,32 @@ def over_lanes(
         What stands at the addresses, inputs first: ``count`` numbers each. They are widened to float64 and rounded
         from it. An output may be the same place as an input.
     parameters : int
-        How many float64 stand at the address ``values``.
+        How many float64 stand at the address ``values``. Or ``values`` is a tuple of them: what is computed from them
+        alone is then computed once, and not in the loop.
     live : int
         Into how many parts the vector registers are divided: the function runs on as many vectors at once as one part
         holds. 4 is right for a formula in Numbers, 8 for one in pairs.
+    streaming : bool
+        Whether the only output goes past the caches to memory, which then need not be read first. The
+        caller must end with a `refnet.engine.vectors.fence`.
+    fold : callable, optional
+        What the function returns beyond its outputs is folded into sums, `SUMS` of each. They stand at one more
+        address behind the outputs', and are added to what is there.
+    ahead : tuple of bool
+        Memory to have brought in: for each, one more address before all others, of as many numbers of the first
+        input's dtype that will soon be read (False) or written (True). They need not exist.
     """
     long, short = machine().registers // live * machine().lanes(8), SHORT * machine().lanes(8)
-    whole, part = (_step(function, inputs, outputs, parameters, *how) for how in ((long, False), (short, True)))
+
+    def step(lanes: int, masked: bool, streaming: bool) -> Any:
+        return _step(function, inputs, outputs, parameters, fold, ahead, lanes, masked, streaming)
+
+    whole, part = step(long, False, streaming), step(short, True, False)
+    if streaming:
+        return _streamed(whole, part, long, short, NUMBERS[outputs[0]][1])
 
     @numba.njit(error_model="numpy")
-    def run(count: int, values: int, *addresses: int) -> None:
+    def run(count: int, values: Any, *addresses: int) -> None:
         end = count - count % long
         for i in range(0, end, long):
             whole(i, long, values, *addresses)
@@ -63,35 +92,96 @@ def over_lanes(
     return run
 
 
+def _streamed(whole: Any, part: Any, long: int, short: int, size: int) -> Any:
+    """Return the loop whose long steps begin where the output begins a cache line."""
+
+    @numba.njit(error_model="numpy")
+    def run(count: int, values: Any, *addresses: int) -> None:
+        start = min(count, (-addresses[-1] % LINE) // size)
+        end = count - (count - start) % long
+        for i in range(0, start, short):
+            part(i, start - i, values, *addresses)
+        for i in range(start, end, long):
+            whole(i, long, values, *addresses)
+        for i in range(end, count, short):
+            part(i, count - i, values, *addresses)
+
+    return run
+
+
 def _step(
-    function: Function, inputs: tuple[str, ...], outputs: tuple[str, ...], parameters: int, lanes: int, masked: bool
+    function: Function,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    parameters: int,
+    fold: Fold | None,
+    ahead: tuple[bool, ...],
+    lanes: int,
+    masked: bool,
+    streaming: bool,
 ) -> Any:
     """Return the intrinsic ``step(i, left, values, *addresses)``: the numbers from i on, at most ``left`` of them."""
     wide = ir.VectorType(F64, lanes)
 
     @intrinsic
     def step(context: Any, i: Any, left: Any, values: Any, *addresses: Any) -> Any:
+        at_address = isinstance(values, types.Integer)
+
         def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
             i, left, values, packed = args
             mask = first_lanes(builder, left, lanes) if masked else None
+            ends = cgutils.unpack_tuple(builder, packed)
+            for write in ahead:
+                _ask(builder, ends.pop(0), i, lanes, NUMBERS[inputs[0]][1], write)
+            sums = ends.pop() if fold is not None else None
             places = []
-            for dtype, address in zip((*inputs, *outputs), cgutils.unpack_tuple(builder, packed), strict=True):
+            for dtype, address in zip((*inputs, *outputs), ends, strict=True):
                 number, size = NUMBERS[dtype]
                 places.append((ir.VectorType(number, lanes), builder.add(address, builder.mul(i, I64(size)))))
             given = [load(builder, *place, mask) for place in places[: len(inputs)]]
             given = [value if value.type == wide else builder.fpext(value, wide) for value in given]
-            given += [splat(builder, _value(builder, values, k), lanes) for k in range(parameters)]
+            if at_address:
+                given += [splat(builder, _value(builder, values, k), lanes) for k in range(parameters)]
+            else:
+                given += cgutils.unpack_tuple(builder, values)
             results = function(*(Number(builder, value) for value in given))
-            for (kind, place), result in zip(places[len(inputs) :], results, strict=True):
+            for (kind, place), result in zip(places[len(inputs) :], results[: len(outputs)], strict=True):
                 rounded = result.value if kind == wide else builder.fptrunc(result.value, kind)
-                store(builder, rounded, place, mask)
+                stream(builder, rounded, place) if streaming else store(builder, rounded, place, mask)
+            if fold is not None:
+                _fold(builder, fold, results[len(outputs) :], sums, i, mask)
             return ctx.get_dummy_value()
 
         star = types.StarArgTuple.from_types(addresses)
-        return types.void(types.int64, types.int64, types.int64, star), emit
+        return types.void(types.int64, types.int64, values, star), emit
 
     return step
 
 
 def _value(builder: Any, values: Any, k: int) -> Any:
     return builder.load(address_as(builder, builder.add(values, I64(8 * k)), F64))
+
+
+def _ask(builder: Any, address: Any, i: Any, lanes: int, size: int, write: bool) -> None:
+    """Prefetch the cache lines of the numbers from i on."""
+    place = builder.add(address, builder.mul(i, I64(size)))
+    for line in range(0, lanes * size, LINE):
+        prefetch(builder, builder.add(place, I64(line)), write)
+
+
+def _fold(builder: Any, fold: Fold, results: tuple[Number, ...], sums: Any, i: Any, mask: Any) -> None:
+    """Fold the results of the entries from i on into the sums at an address, `SUMS` entries after the other."""
+    values = [result.value for result in results]
+    lanes = values[0].type.count
+    if mask is not None:
+        values = [builder.select(mask, value, ir.Constant(value.type, None)) for value in values]
+    count = min(lanes, SUMS)
+    kind = ir.VectorType(F64, count)
+    first = builder.mul(builder.and_(i, I64(SUMS - 1)), I64(8)) if lanes < SUMS else I64(0)
+    places = [builder.add(sums, builder.add(first, I64(8 * SUMS * k))) for k in range(len(values))]
+    states = [Number(builder, load(builder, kind, place)) for place in places]
+    for start in range(0, lanes, count):
+        chosen = ir.Constant(ir.VectorType(I32, count), [*range(start, start + count)])
+        states = fold(states, [Number(builder, builder.shuffle_vector(value, value, chosen)) for value in values])
+    for state, place in zip(states, places, strict=True):
+        store(builder, state.value, place)

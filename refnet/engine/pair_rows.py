@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from math import inf, nan
+from math import nan
 from typing import Any
 
+import numba
 from numba import types
 
 from refnet.engine import pairs
 from refnet.engine.formulas import Reading
 from refnet.engine.intrinsics import load_float64, select as select_one, store_float64
-from refnet.engine.lanes import over_lanes
+from refnet.engine.lanes import SUMS, over_lanes
 from refnet.engine.pair_words import exp_times
 from refnet.engine.pairs import Pair
-from refnet.engine.rows import highest, total_of_pairs
-from refnet.engine.table import APART, BLOCK
+from refnet.engine.rows import highest, sum_of, sum_of_pairs, top, total_of_pairs
+from refnet.engine.rowwise import LONG, WIDE, clear, room, senseless
+from refnet.engine.table import BLOCK
 from refnet.engine.trace import Number, select
 
 #: Which of a rowwise formula's arguments (x, highest, term, rest) are pairs.
@@ -31,7 +33,62 @@ def _term_below(x: Number, top: Number) -> tuple[Number, Number]:
 
 
 def rowwise(reading: Reading) -> Any:
-    """Return the kernel for a rowwise formula in pairs, as `refnet.engine.kernels` has it for the other dtypes.
+    """Return the kernel for a rowwise formula in pairs, as `refnet.engine.rowwise` has it for the other dtypes."""
+    long, short = _one_by_one(reading), _in_blocks(reading)
+
+    def run(x: int, y: int, rows: int, columns: int, parameters: int, work: int) -> None:
+        if columns >= LONG:
+            long(x, y, rows, columns, work)
+        else:
+            short(x, y, rows, columns, work)
+
+    return run
+
+
+def _one_by_one(reading: Reading) -> Any:
+    """Return the function for long rows. The work space holds a row's terms, their low parts, and the sums."""
+
+    def terms_of(x: Number, top: Number) -> tuple[Number, ...]:
+        high, low = _term_below(x, top)
+        one = select(x == top, x.constant(1.0), 0.0)
+        return high * (1.0 / SHIFT) + one, low * (1.0 / SHIFT), high, low, one
+
+    def add(sums: list[Number], values: list[Number]) -> list[Number]:
+        total, errors, count = sums
+        high, low, one = values
+        after = Pair(total) + Pair(high)
+        assert after.low is not None
+        return [after.high, errors + (after.low + low), count + one]
+
+    def result(x: Number, high: Number, low: Number, top: Number, rest: Number, rest_low: Number) -> tuple[Number]:
+        return (reading(x, top, high, low, rest, rest_low),)
+
+    find_top = top(WIDE)
+    find_terms = over_lanes(terms_of, (WIDE,), (WIDE, WIDE), 1, live=8, fold=add, ahead=(False, True))
+    find_results = over_lanes(result, (WIDE,) * 3, (WIDE,), 3, live=8)
+
+    @numba.njit(error_model="numpy")
+    def run(x: int, y: int, rows: int, columns: int, work: int) -> None:
+        lows, sums = work + 8 * room(columns), work + 16 * room(columns)
+        errors, counts = sums + 8 * SUMS, sums + 16 * SUMS
+        for r in range(rows):
+            here, there = x + r * columns * 8, y + r * columns * 8
+            highest = find_top(here, columns)
+            clear(sums, 3)
+            find_terms(columns, (highest,), here + columns * 8, there, here, work, lows, sums)
+            equal = sum_of(counts)
+            rest, rest_low = sum_of_pairs(sums, errors, SHIFT * (equal - 1.0))
+            if senseless(highest, equal):
+                for i in range(columns):  # there is no limit: NaN at the highest entries
+                    store_float64(work, i, select_one(load_float64(here, i) == highest, nan, 0.0))
+            parameters = (highest, rest * (1.0 / SHIFT), rest_low * (1.0 / SHIFT))
+            find_results(columns, parameters, here, work, lows, there)
+
+    return run
+
+
+def _in_blocks(reading: Reading) -> Any:
+    """Return the function for short rows.
 
     The work space holds five numbers for each entry of the block: its row's highest entry, its term, its row's rest,
     and the low parts of both; then for each row how many entries are the highest.
@@ -42,15 +99,15 @@ def rowwise(reading: Reading) -> Any:
         high = select(x == top, 1.0 + high, high)
         return (reading(x, top, high, low, rest * (1.0 / SHIFT), rest_low * (1.0 / SHIFT)),)
 
-    wide = "float64"
-    find_highest = highest(wide)
-    find_terms = over_lanes(_term_below, (wide, wide), (wide, wide), live=8)
-    find_results = over_lanes(result, (wide,) * 6, (wide,), live=8)
+    find_highest = highest(WIDE)
+    find_terms = over_lanes(_term_below, (WIDE, WIDE), (WIDE, WIDE), live=8)
+    find_results = over_lanes(result, (WIDE,) * 6, (WIDE,), live=8)
 
-    def run(x: int, y: int, rows: int, columns: int, parameters: int, work: int) -> None:
-        block, room = max(1, BLOCK // max(1, columns)), max(BLOCK, columns) + APART
-        terms, rests, counts = work + 8 * room, work + 16 * room, work + 40 * room
-        term_lows, rest_lows = work + 24 * room, work + 32 * room
+    @numba.njit(error_model="numpy")
+    def run(x: int, y: int, rows: int, columns: int, work: int) -> None:
+        block, apart = max(1, BLOCK // max(1, columns)), 8 * room(columns)
+        terms, rests, counts = work + apart, work + 2 * apart, work + 5 * apart
+        term_lows, rest_lows = work + 3 * apart, work + 4 * apart
         for first in range(0, rows, block):
             count = min(block, rows - first)
             here, there = x + first * columns * 8, y + first * columns * 8
@@ -65,7 +122,7 @@ def rowwise(reading: Reading) -> Any:
                     terms + place, term_lows + place, columns, SHIFT * (equal - 1.0), rests + place, rest_lows + place
                 )
                 top = load_float64(work, start)
-                if top == -inf or (top == inf and equal > 1.0):
+                if senseless(top, equal):
                     for i in range(start, start + columns):  # there is no limit: NaN at the highest entries
                         store_float64(terms, i, select_one(load_float64(here, i) == top, nan, 0.0))
             find_results(count * columns, 0, here, work, terms, term_lows, rests, rest_lows, there)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from refnet.engine import threads
 from refnet.engine.capi import usable
-from refnet.engine.forward import activation_kernel, door, parameter_values, walk_code, walk_door
+from refnet.engine.forward import activation_kernel, door, has_kernel, parameter_values, walk_code, walk_door
 from refnet.engine.machine import machine
 from refnet.engine.pack import pack
 from refnet.engine.records import ARRAY_CLASS, CODE, COLUMNS, DTYPE, MOST, PYTHON, SCRATCH, SHAPE, TABLE
@@ -53,7 +53,7 @@ class Chain:
         self.tile = int(min(TILE_ROWS, max(8, TILE_BYTES // max(1, 2 * widest * dtype.itemsize) // 8 * 8)))
         buffer = self.tile * widest * dtype.itemsize
         self._place(rows, buffer)
-        work_numbers = max([0, *(work_size(row[4]) for row in rows if row[0] == KERNEL)])
+        work_numbers = max([0, *(work_size(row[3]) for row in rows if row[0] == KERNEL)])
         self.scratch_bytes = 2 * buffer + 8 * work_numbers + 64
         head = [len(rows), self.tile, width, self.out_width, 2 * buffer, 0, 0, 0]
         self.parallel_rows = max(2, -(-PARALLEL_WORK // max(1, self.work)))
@@ -79,8 +79,8 @@ class Chain:
         parameters = self._keep(parameter_values(activation, self.dtype))
         self.lines.append(f"{activation!r}   ({inner},)")
         self.work += 20 * inner
-        widths.append(inner)
-        return [KERNEL, 0, 0, inner, inner, kernel, parameters, 0]
+        widths.append(inner // 2 if activation.kind == "gated" else inner)
+        return [KERNEL, 0, 0, inner, widths[-1], kernel, parameters, 0]
 
     def _keep(self, array: NDArray[Any]) -> int:
         self.arrays.append(array)
@@ -222,7 +222,7 @@ def _parts(operations: Sequence[Operation], width: int, dtype: np.dtype[Any]) ->
         if isinstance(operation, Activate) and operation.activation.name == "linear":
             continue
         if isinstance(operation, Activate):
-            if operation.activation.kind == "array":
+            if not has_kernel(operation.activation):
                 operation = Call(operation.activation.numpy, repr(operation.activation))
             elif width < 0:  # after a Python function the width is known only when it has run
                 operation = Call(operation.activation, repr(operation.activation))

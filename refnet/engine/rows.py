@@ -15,9 +15,10 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from refnet.engine.vectors import NUMBERS, constant, load, masked_load, size_of, splat, store
+from refnet.engine.vectors import NUMBERS, constant, first_lanes, load, masked_load, size_of, splat, store
 
 LANES = 16
+SEVERAL = 4 * LANES  # entries at a time where the order is of no consequence
 I32, I64, MASK = ir.IntType(32), ir.IntType(64), ir.IntType(LANES)
 WIDE = ir.VectorType(ir.DoubleType(), LANES)
 
@@ -48,13 +49,125 @@ def highest(dtype: str) -> Any:
                 store(builder, everywhere, _place(builder, out, i, size), mask)
 
             _over_row(builder, columns, improve)
-            everywhere = splat(builder, _tree(builder, builder.load(best), _larger), LANES)
+            everywhere = splat(builder, _one(builder, _tree(builder, builder.load(best), _larger)), LANES)
             _over_row(builder, columns, count)
             return builder.load(equal)
 
         return types.int64(types.int64, types.int64, types.int64), emit
 
     return find
+
+
+def copy(dtype: str) -> Any:
+    """Return the intrinsic ``copy(x, columns, out)`` for rows of a dtype."""
+    number, size = NUMBERS[dtype]
+    kind = ir.VectorType(number, LANES)
+
+    @intrinsic
+    def put(context: Any, x: Any, columns: Any, out: Any) -> Any:
+        def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
+            x, columns, out = args
+
+            def move(i: Any, mask: Any) -> None:
+                store(builder, _entries(builder, kind, x, i, mask, 0.0), _place(builder, out, i, size), mask)
+
+            _over_row(builder, columns, move)
+            return ctx.get_dummy_value()
+
+        return types.void(types.int64, types.int64, types.int64), emit
+
+    return put
+
+
+def top(dtype: str) -> Any:
+    """Return the intrinsic ``top(x, columns)``, the highest entry of a long row as a float64; NaN is passed over."""
+    number, size = NUMBERS[dtype]
+    kind, several = ir.VectorType(number, LANES), ir.VectorType(number, SEVERAL)
+
+    @intrinsic
+    def find(context: Any, x: Any, columns: Any) -> Any:
+        def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
+            x, columns = args
+            bests = _variable(builder, constant(several, float("-inf")))
+            whole = builder.and_(columns, I64(-SEVERAL))
+            with cgutils.for_range_slice(builder, I64(0), whole, I64(SEVERAL), intp=I64) as (i, _):
+                v = load(builder, several, _place(builder, x, i, size))
+                builder.store(_larger(builder, v, builder.load(bests)), bests)
+            best = _variable(builder, _tree(builder, builder.load(bests), _larger, LANES))
+
+            def improve(i: Any, mask: Any) -> None:
+                v = _entries(builder, kind, x, builder.add(whole, i), mask, float("-inf"))
+                builder.store(_larger(builder, v, builder.load(best)), best)
+
+            _over_row(builder, builder.sub(columns, whole), improve)
+            highest = _one(builder, _tree(builder, builder.load(best), _larger))
+            return builder.fpext(highest, ir.DoubleType()) if dtype == "float32" else highest
+
+        return types.float64(types.int64, types.int64), emit
+
+    return find
+
+
+def not_below(dtype: str, lanes: int) -> Any:
+    """Return the intrinsic ``not_below(x, i, left, limit)``: which entries from i on are >= limit or NaN, as bits.
+
+    The limit is rounded to the dtype. Of `SEVERAL` lanes all must exist; of fewer, ``left`` of them.
+    """
+    number, size = NUMBERS[dtype]
+    kind = ir.VectorType(number, lanes)
+
+    @intrinsic
+    def find(context: Any, x: Any, i: Any, left: Any, limit: Any) -> Any:
+        def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
+            x, i, left, limit = args
+            mask = None if lanes == SEVERAL else first_lanes(builder, left, lanes)
+            missing = constant(kind, float("-inf"))
+            place = _place(builder, x, i, size)
+            v = load(builder, kind, place) if mask is None else masked_load(builder, kind, place, mask, missing)
+            rounded = builder.fptrunc(limit, number) if dtype == "float32" else limit
+            found = builder.fcmp_unordered(">=", v, splat(builder, rounded, lanes))
+            if mask is not None:
+                found = builder.and_(found, mask)
+            bits = builder.bitcast(found, ir.IntType(lanes))
+            return bits if lanes == I64.width else builder.zext(bits, I64)
+
+        return types.int64(types.int64, types.int64, types.int64, types.float64), emit
+
+    return find
+
+
+@intrinsic
+def first_bit(context: Any, bits: Any) -> Any:
+    """Return the place of the lowest bit that is set; one must be."""
+
+    def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.IntType(1)(1))
+
+    return types.int64(types.int64), emit
+
+
+@intrinsic
+def sum_of(context: Any, sums: Any) -> Any:
+    """Return the sum of the sixteen float64 at an address, by the lanes' tree."""
+
+    def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _one(builder, _tree(builder, load(builder, WIDE, args[0]), _plus))
+
+    return types.float64(types.int64), emit
+
+
+@intrinsic
+def sum_of_pairs(context: Any, sums: Any, errors: Any, extra: Any) -> Any:
+    """Return extra + the sixteen sums at an address + their errors at another, as a tuple (high, low)."""
+    returned = types.UniTuple(types.float64, 2)
+
+    def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
+        sums, errors, extra = args
+        return ctx.make_tuple(
+            builder, returned, _pair_sum(builder, extra, load(builder, WIDE, sums), load(builder, WIDE, errors))
+        )
+
+    return returned(types.int64, types.int64, types.float64), emit
 
 
 @intrinsic
@@ -73,7 +186,9 @@ def total(context: Any, x: Any, columns: Any, extra: Any, out: Any) -> Any:
             builder.store(builder.fadd(builder.load(sums), v), sums)
 
         _over_row(builder, columns, add)
-        everywhere = splat(builder, builder.fadd(extra, _tree(builder, builder.load(sums), _plus)), LANES)
+        everywhere = splat(
+            builder, builder.fadd(extra, _one(builder, _tree(builder, builder.load(sums), _plus))), LANES
+        )
         _over_row(builder, columns, lambda i, mask: store(builder, everywhere, _place(builder, out, i, 8), mask))
         return ctx.get_dummy_value()
 
@@ -98,11 +213,8 @@ def total_of_pairs(context: Any, x: Any, lows: Any, columns: Any, extra: Any, ou
             builder.store(builder.fadd(builder.load(errors), builder.fadd(lost, low)), errors)
 
         _over_row(builder, columns, add)
-        high, low = extra, _tree(builder, builder.load(errors), _plus)
-        for lane in range(LANES):
-            high, lost = _two_sum(builder, high, builder.extract_element(builder.load(sums), I64(lane)))
-            low = builder.fadd(low, lost)
-        parts = [splat(builder, part, LANES) for part in _two_sum(builder, high, low)]
+        pair = _pair_sum(builder, extra, builder.load(sums), builder.load(errors))
+        parts = [splat(builder, part, LANES) for part in pair]
 
         def spread(i: Any, mask: Any) -> None:
             for part, place in zip(parts, (out, out_lows), strict=True):
@@ -112,6 +224,15 @@ def total_of_pairs(context: Any, x: Any, lows: Any, columns: Any, extra: Any, ou
         return ctx.get_dummy_value()
 
     return types.void(*[types.int64] * 3, types.float64, *[types.int64] * 2), emit
+
+
+def _pair_sum(builder: Any, extra: Any, sums: Any, errors: Any) -> tuple[Any, Any]:
+    """Return extra + the lanes of ``sums`` + those of ``errors`` as (high, low)."""
+    high, low = extra, _one(builder, _tree(builder, errors, _plus))
+    for lane in range(LANES):
+        high, lost = _two_sum(builder, high, builder.extract_element(sums, I64(lane)))
+        low = builder.fadd(low, lost)
+    return _two_sum(builder, high, low)
 
 
 def _two_sum(builder: Any, a: Any, b: Any) -> tuple[Any, Any]:
@@ -161,14 +282,18 @@ def _larger(builder: Any, a: Any, b: Any) -> Any:
     return builder.select(builder.fcmp_ordered(">", a, b), a, b)
 
 
-def _tree(builder: Any, v: Any, join: Any) -> Any:
-    """Join the upper half of the lanes to the lower half, and so on, down to one number."""
-    lanes = LANES
-    while lanes > 1:
+def _tree(builder: Any, v: Any, join: Any, down_to: int = 1) -> Any:
+    """Join the upper half of the lanes to the lower half, and so on, down to a vector of so many."""
+    lanes = v.type.count
+    while lanes > down_to:
         lanes //= 2
         halves = [
             builder.shuffle_vector(v, v, ir.Constant(ir.VectorType(I32, lanes), [*range(first, first + lanes)]))
             for first in (0, lanes)
         ]
         v = join(builder, *halves)
+    return v
+
+
+def _one(builder: Any, v: Any) -> Any:
     return builder.extract_element(v, I32(0))

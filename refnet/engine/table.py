@@ -15,12 +15,16 @@ X, Y = -1, -2
 #: How many numbers a block of rows has at most in a rowwise kernel, unless one row has more.
 BLOCK = 1024
 
-
 #: By how many float64 the arrays of a rowwise kernel's work space are longer than the numbers in them. Arrays that lie
 #: a power of two apart fall into the same places of the first-level cache, and a load waits for another's stores.
 APART = 40
 
 
+def room(columns: int) -> int:
+    """Return from where to where, in float64, the arrays of a work space lie: whole cache lines."""
+    return (max(BLOCK, columns) + APART + 7) // 8 * 8
+
+
 def work_size(columns: int) -> int:
     """Return how many float64 a kernel needs as work space for rows of ``columns``."""
-    return 5 * (max(BLOCK, columns) + APART) + BLOCK
+    return 5 * room(columns) + BLOCK

@@ -1,8 +1,9 @@
 """Running a Python function once, at compile time, on numbers that write down what is done to them.
 
-A `Number` stands for a float64 that the compiled code will have, or for a vector of them. Its operators emit one LLVM
-instruction each, so a function of Numbers becomes straight-line code with every call inlined. numba would need a type,
-a data model and an overload for each operator and each word to do the same, and has no vectors.
+A `Number` stands for a float64 that the compiled code will have, or for a vector of them; where the two meet, the one
+is spread over the lanes of the other. Its operators emit one LLVM instruction each, so a function of Numbers becomes
+straight-line code with every call inlined. numba would need a type, a data model and an overload for each operator and
+each word to do the same, and has no vectors.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from refnet.engine.vectors import splat
+
 F64, I64 = ir.DoubleType(), ir.IntType(64)
 
 
@@ -28,10 +31,10 @@ class Condition:
         self.builder, self.value = builder, value
 
     def __and__(self, other: Condition) -> Condition:
-        return Condition(self.builder, self.builder.and_(self.value, _condition(other).value))
+        return Condition(self.builder, self.builder.and_(*_alike(self.builder, self.value, _condition(other).value)))
 
     def __or__(self, other: Condition) -> Condition:
-        return Condition(self.builder, self.builder.or_(self.value, _condition(other).value))
+        return Condition(self.builder, self.builder.or_(*_alike(self.builder, self.value, _condition(other).value)))
 
     def number(self, value: float) -> Number:
         """Return a constant with as many lanes as this has."""
@@ -70,8 +73,8 @@ class Number:
         return Number(self.builder, like(self.value.type, ir.Constant(F64, float(value))))
 
     def _emit(self, instruction: str, left: Number | float, right: Number | float) -> Number:
-        a, b = self.lift(left), self.lift(right)
-        return Number(self.builder, getattr(self.builder, instruction)(a.value, b.value))
+        a, b = _alike(self.builder, self.lift(left).value, self.lift(right).value)
+        return Number(self.builder, getattr(self.builder, instruction)(a, b))
 
     def lift(self, other: Number | float) -> Number:
         """Return ``other`` as a Number; anything else than a number is refused."""
@@ -120,7 +123,7 @@ class Number:
     def compare(self, sign: str, other: Number | float, unordered: bool = False) -> Condition:
         """Compare as IEEE 754 does: with a NaN, only ``!=`` holds; or any sign, if ``unordered``."""
         emit = self.builder.fcmp_unordered if sign == "!=" or unordered else self.builder.fcmp_ordered
-        return Condition(self.builder, emit(sign, self.value, self.lift(other).value))
+        return Condition(self.builder, emit(sign, *_alike(self.builder, self.value, self.lift(other).value)))
 
     def __lt__(self, other: Number | float) -> Condition:
         return self.compare("<", other)
@@ -146,6 +149,15 @@ def like(kind: Any, constant: Any) -> Any:
     return ir.Constant(kind, [constant] * kind.count) if isinstance(kind, ir.VectorType) else constant
 
 
+def _alike(builder: Any, *values: Any) -> list[Any]:
+    """Return all with as many lanes as the longest has."""
+    lanes = max(value.type.count if isinstance(value.type, ir.VectorType) else 1 for value in values)
+    return [
+        value if lanes == 1 or isinstance(value.type, ir.VectorType) else splat(builder, value, lanes)
+        for value in values
+    ]
+
+
 def small_power(x: Any, power: Any) -> Any:
     """Return x to the power 1, 2, 3 or 4 by repeated products."""
     if not isinstance(power, (int, float)) or power not in (1, 2, 3, 4):
@@ -164,12 +176,14 @@ def _condition(value: Any) -> Condition:
 
 def _call(name: str, *numbers: Number) -> Number:
     """Call one of LLVM's functions of float64 numbers."""
-    builder, kind = numbers[0].builder, numbers[0].value.type
+    builder = numbers[0].builder
+    values = _alike(builder, *(number.value for number in numbers))
+    kind = values[0].type
     full = f"{name}.v{kind.count}f64" if isinstance(kind, ir.VectorType) else f"{name}.f64"
     function = builder.module.globals.get(full)
     if function is None:
         function = ir.Function(builder.module, ir.FunctionType(kind, [kind] * len(numbers)), full)
-    return Number(builder, builder.call(function, [number.value for number in numbers]))
+    return Number(builder, builder.call(function, values))
 
 
 def fma(a: Number, b: Number | float, c: Number | float) -> Number:
@@ -179,13 +193,16 @@ def fma(a: Number, b: Number | float, c: Number | float) -> Number:
 
 def select(condition: Condition, a: Number, b: Number | float) -> Number:
     """Return a where the condition holds, else b."""
-    return Number(a.builder, a.builder.select(_condition(condition).value, a.value, a.lift(b).value))
+    return Number(
+        a.builder, a.builder.select(*_alike(a.builder, _condition(condition).value, a.value, a.lift(b).value))
+    )
 
 
 def seldom(condition: Condition, rare: Callable[[], Number], usual: Number) -> Number:
     """Return ``rare()`` where the condition holds, else ``usual``. If no lane needs it, its code is skipped."""
-    builder, mask = usual.builder, _condition(condition).value
-    usual = Number(builder, usual.value)  # computed here, before the branch
+    builder = usual.builder
+    mask, value = _alike(builder, _condition(condition).value, usual.value)
+    usual, condition = Number(builder, value), Condition(builder, mask)
     asked = mask
     if isinstance(mask.type, ir.VectorType):
         bits = ir.IntType(mask.type.count)

@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 
 I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
+
+#: Bytes of a cache line, and of the longest vector.
+LINE = 64
 
 #: dtype name -> (LLVM's type, bytes)
 NUMBERS = {"float32": (ir.FloatType(), 4), "float64": (ir.DoubleType(), 8)}
@@ -78,13 +83,31 @@ def store(builder: Any, value: Any, address: Any, mask: Any = None) -> None:
         builder.store(value, address_as(builder, address, value.type)).align = size_of(value.type.element)
 
 
-def prefetch(builder: Any, address: Any) -> None:
-    """Ask for the cache line at an address; it may be any address, also one that does not exist."""
+def stream(builder: Any, value: Any, address: Any) -> None:
+    """Store a vector past the caches; the address must be a multiple of `LINE`. A `fence` must follow at the end."""
+    stored = builder.store(value, address_as(builder, address, value.type))
+    stored.align = LINE
+    stored.set_metadata("nontemporal", builder.module.add_metadata([I32(1)]))
+
+
+@intrinsic
+def fence(context: Any) -> Any:
+    """Let no later store be seen before the streamed ones, which alone are not kept in order (on x86 a locked or)."""
+
+    def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.fence("seq_cst")
+        return ctx.get_dummy_value()
+
+    return types.void(), emit
+
+
+def prefetch(builder: Any, address: Any, write: bool = False, level: int = 1) -> None:
+    """Ask for the cache line at an address, into a level of the caches; the address need not exist."""
     pointer = address_as(builder, address, I64)
     name = "llvm.prefetch.p0"
     signature = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
     function = builder.module.globals.get(name) or ir.Function(builder.module, signature, name)
-    builder.call(function, [pointer, I32(0), I32(2), I32(1)])  # to read; into the second level; data
+    builder.call(function, [pointer, I32(int(write)), I32(4 - level), I32(1)])  # LLVM's 3 is the first level; data
 
 
 def _intrinsic(builder: Any, name: str, vector: Any, signature: Any) -> Any:

@@ -42,6 +42,6 @@ def walk(dtype: str) -> Any:
                 if load_int64(step, 0) == MATMUL:
                     product(a, load_int64(step, 5), b, rows, inner, columns, load_int64(step, 6))
                 else:
-                    call_kernel(load_int64(step, 5), a, b, rows, columns, load_int64(step, 6), work)
+                    call_kernel(load_int64(step, 5), a, b, rows, inner, load_int64(step, 6), work)
 
     return run

@@ -117,7 +117,7 @@ def shape_after(function: Function, shape: Shape, dtype: str, who: str) -> Shape
     """
     if isinstance(function, Layer):
         return function.compute_output_shape(shape)
-    if isinstance(function, Activation) and function.kind != "array":
+    if isinstance(function, Activation) and function.kind in ("elementwise", "rowwise"):
         return shape
     probe = np.zeros((2, *(2 if size is None else size for size in shape[1:])), dtype=dtype)
     try:

@@ -39,7 +39,7 @@ def build(sizes: list[int], names: list[str], dtype: str, seed: int, bias: list[
     rng = np.random.default_rng(seed)
     model = refnet.Sequential([refnet.Input((sizes[0],), dtype=dtype)], name="net")
     for i, (units, name) in enumerate(zip(sizes[1:], names, strict=True)):
-        even = units + units % 2 if activations.get(name).kind == "array" else units
+        even = units + units % 2 if activations.get(name).kind == "gated" else units
         use_bias = bias[i] if bias else True
         model.add(layers.Dense(even, activation=name, use_bias=use_bias, dtype=dtype, name=f"dense_{i}"))
     model.set_weights([rng.standard_normal(w.shape) / np.sqrt(w.shape[0]) for w in model.get_weights()])

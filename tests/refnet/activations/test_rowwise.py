@@ -34,8 +34,8 @@ def rows(dtype):
 
 
 # NumPy's reading in float64: the terms are rounded, their sum and the quotient too (its exp takes softmax to 2.7);
-# log_softmax rounds x - highest, the logarithm and the difference; glu multiplies a sigmoid
-FLOAT64_ULP = {"softmax": 3.0, "log_softmax": 2.0, "glu": 2.0, "sparsemax": 1.0}
+# log_softmax rounds x - highest, the logarithm and the difference; glu takes a root of exp twice
+FLOAT64_ULP = {"softmax": 3.0, "log_softmax": 2.0, "glu": 4.0, "sparsemax": 1.0}
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=lambda t: t.__name__)
@@ -43,7 +43,7 @@ FLOAT64_ULP = {"softmax": 3.0, "log_softmax": 2.0, "glu": 2.0, "sparsemax": 1.0}
 @pytest.mark.parametrize("name", ROWS)
 def test_rows_are_accurate(name, read, dtype):
     block = REGISTRY[name]
-    in_pairs = block.kind == "rowwise" and read is not Activation.numpy
+    in_pairs = read is not Activation.numpy
     bound = 0.5001 if dtype is np.float32 else 0.77 if in_pairs else FLOAT64_ULP[name]
     for row in rows(dtype):
         if name == "glu" and len(row) % 2:
@@ -83,6 +83,13 @@ SPECIAL = {
         ([2.0, INF], [2.0]),
         ([-2.0, -INF], [-0.0]),
         ([INF, -INF], [NAN]),
+        ([-INF, -INF], [NAN]),
+        ([INF, INF], [INF]),
+        ([-INF, -100.0], [-INF]),
+        ([0.0, 3.0], [0.0]),
+        ([0.0, NAN], [NAN]),
+        ([INF, NAN], [NAN]),
+        ([-0.0, -3.0], [-0.0]),
         ([NAN, 1.0], [NAN]),
         ([1.0, NAN], [NAN]),
     ],
@@ -132,6 +139,27 @@ def test_a_long_row_of_equals():
     row = np.zeros(10_000, np.float32)
     np.testing.assert_array_equal(activations.sparsemax.numpy(row), np.full(10_000, 1e-4, np.float32))
     np.testing.assert_array_equal(activations.softmax.numpy(row), np.full(10_000, 1e-4, np.float32))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=lambda t: t.__name__)
+@pytest.mark.parametrize("read", READINGS)
+def test_a_gate_that_is_all_but_closed(read, dtype):
+    block, bound = REGISTRY["glu"], 0.77 if read is Activation.__call__ or dtype is np.float32 else 4.0
+    largest = float(np.finfo(dtype).max)
+    sizes = np.array([largest, largest / 3, 1e30, 1.0, -7.0, 1e-30], dtype)
+    for depth in (80.0, 87.0, 88.0, 103.0, 150.0, 191.0, 700.0, 708.0, 745.0, 1000.0, 1400.0, 1417.5, 1450.0, 1454.0):
+        gates = np.full(len(sizes), -depth, dtype)
+        for a, b, got in zip(sizes, gates, read(block, np.concatenate([sizes, gates])), strict=True):
+            (exact,) = block.exact(mpmath, [mpmath.mpf(float(a)), mpmath.mpf(float(b))])
+            assert error_in_ulp(float(got), exact, dtype) <= bound, (a, b, got)
+
+
+def test_an_infinity_passes_every_gate_that_is_not_closed():
+    for dtype in (np.float16, np.float32, np.float64):
+        gates = np.array([-3.0, -800.0, -1e4, -6e4], dtype)
+        for read in (Activation.numpy, Activation.__call__):
+            y = read(REGISTRY["glu"], np.concatenate([np.array([np.inf, -np.inf, np.inf, -np.inf], dtype), gates]))
+            assert y.tolist() == [np.inf, -np.inf, np.inf, -np.inf]
 
 
 def test_glu_needs_an_even_axis():

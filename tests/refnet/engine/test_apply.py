@@ -5,11 +5,13 @@ import pytest
 
 from refnet import activations
 from refnet.activations.reading import narrow
-from refnet.engine import threads
+from refnet.engine import apply as engine_apply, threads
 from refnet.engine.apply import PARALLEL_ELEMENTS
 from refnet.errors import ArgumentError, DTypeError, ShapeError
 
 softmax, sigmoid = activations.get("softmax"), activations.get("sigmoid")
+
+BY_ROWS = [name for name in activations.names() if activations.get(name).kind != "elementwise"]
 
 
 def random(*shape: int, dtype: str = "float32") -> np.ndarray:
@@ -22,6 +24,37 @@ def test_a_row_may_lie_along_any_axis(axis):
     expected = np.moveaxis(softmax.numpy(np.moveaxis(x, axis, -1)), -1, axis)
 
     assert softmax(x, axis=axis).tobytes() == np.ascontiguousarray(expected).tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -3])
+def test_halves_may_lie_along_any_axis(axis, dtype):
+    glu, x = activations.get("glu"), random(6, 4, 140, dtype=dtype)
+    a, b = np.split(x, 2, axis=axis)
+    expected = np.array([glu(np.array(pair)) for pair in zip(a.flat, b.flat, strict=True)]).reshape(a.shape)
+    out = np.empty(a.shape[::-1], dtype).T
+
+    assert glu(x, axis=axis).tobytes() == expected.tobytes()
+    assert glu(x[::-1, :, ::-1][::-1, :, ::-1], axis=axis, out=out) is out
+    assert out.tobytes() == expected.tobytes()
+    overlapping = np.concatenate([x.ravel(), x.ravel()])[5 : 5 + x.size].reshape(x.shape)
+    overlapping[...] = x
+    shared = overlapping.ravel()[: a.size].reshape(a.shape)
+    assert glu(overlapping, axis=axis, out=shared).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (3, 0), (2, 0, 6), (2, 6, 0), (2,)])
+def test_halves_of_any_shape(shape):
+    glu, x = activations.get("glu"), random(*shape)
+    expected = glu.numpy(x)
+
+    assert (glu(x).shape, glu(x).tobytes()) == (expected.shape, expected.tobytes())
+
+
+@pytest.mark.parametrize("name", ["glu", "sparsemax"])
+def test_one_axis_only(name):
+    with pytest.raises(ArgumentError, match="names several axes; accepted: one"):
+        activations.get(name)(random(2, 4, 6), axis=(0, 1))
 
 
 def test_several_axes_make_one_row():
@@ -101,12 +134,22 @@ def test_a_bad_out_is_refused(out, error, name):
         activations.get(name)(random(4), out=out)
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "gelu", "softmax"])
+@pytest.mark.parametrize("name", ["sigmoid", "gelu", *BY_ROWS])
 def test_threads_do_not_change_a_bit(name, monkeypatch):
-    x = random(PARALLEL_ELEMENTS // 301 + 5, 301)
+    x = random(PARALLEL_ELEMENTS // 302 + 5, 302)
     monkeypatch.setattr(threads, "_chosen", 1)
     expected = activations.get(name)(x)
     monkeypatch.setattr(threads, "_chosen", 5)
+
+    assert activations.get(name)(x).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", [name for name in activations.names() if not activations.get(name).required])
+def test_writing_past_the_caches_does_not_change_a_bit(name, dtype, monkeypatch):
+    x = random(2, PARALLEL_ELEMENTS // 302 + 3, 302, dtype=dtype)[:, 1:]
+    expected = activations.get(name)(x)
+    monkeypatch.setattr(engine_apply, "STREAMED_BYTES", 0)
 
     assert activations.get(name)(x).tobytes() == expected.tobytes()
 

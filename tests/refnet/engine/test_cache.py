@@ -148,7 +148,7 @@ def use_everything() -> None:
     for dtype in ("float16", "float32", "float64"):
         for name in activations.names():
             block = activations.get(name)
-            values = dict.fromkeys(block.parameters, 0.5) if block.kind != "array" else {}
+            values = dict.fromkeys(block.parameters, 0.5)
             values.update(dict.fromkeys(block.flags, True))
             for form in (block.with_parameters(**dict.fromkeys(block.required, 0.5)), block.with_parameters(**values)):
                 form(np.ones((2, 4), dtype))

@@ -36,7 +36,7 @@ def models() -> list[Any]:
             model = refnet.Sequential([refnet.Input((sizes[0],), dtype=dtype)], name=f"net_{case}_{dtype}")
             for units in sizes[1:]:
                 name = next(names)
-                width = 2 * units if activations.get(name).kind == "array" else units
+                width = 2 * units if activations.get(name).kind == "gated" else units
                 model.add(layers.Dense(width, name, dtype=dtype, use_bias=case % 2 == 0))
             rng = np.random.default_rng(case)
             model.set_weights([rng.standard_normal(w.shape) / np.sqrt(w.shape[0]) for w in model.get_weights()])

@@ -12,8 +12,8 @@ import pytest
 
 import refnet
 from refnet import activations
-from refnet.engine import plan as engine_plan
-from refnet.engine.apply import PARALLEL_ELEMENTS
+from refnet.engine import apply as engine_apply, plan as engine_plan
+from refnet.engine.apply import PARALLEL_ELEMENTS, apply
 from refnet.engine.plan import Plan
 from refnet.layers.operations import Activate, Matmul
 from tests.refnet.engine.guards import run_guarded
@@ -53,6 +53,33 @@ def rowwise() -> None:
                     activation(numbers(rows, columns, dtype=dtype))
 
 
+def array() -> None:
+    for activation in compiled("array"):
+        for dtype in (*DTYPES, "float16"):
+            for columns in LENGTHS[1:]:
+                print(activation, dtype, columns)
+                for rows in (0, 1, 2, 3, 7, 64 if columns < 70 else 4):
+                    activation(numbers(rows, columns, dtype=dtype))
+
+
+def gated() -> None:
+    for activation in compiled("gated"):
+        for dtype in (*DTYPES, "float16"):
+            for half in LENGTHS:
+                print(activation, dtype, half)
+                for rows in (0, 1, 2, 3, 7, 64 if half < 70 else 4):
+                    activation(numbers(rows, 2 * half, dtype=dtype))
+
+
+def streaming() -> None:
+    engine_apply.STREAMED_BYTES = 0
+    for activation in compiled("elementwise"):
+        for dtype in DTYPES:
+            print(activation, dtype)
+            for length in LENGTHS:
+                apply(activation, numbers(length, dtype=dtype))
+
+
 def matrix() -> None:
     for dtype in DTYPES:
         for columns in WIDTHS:
@@ -70,15 +97,17 @@ def long_sums() -> None:
 
 
 def walk() -> None:
-    names = [activation for kind in ("elementwise", "rowwise") for activation in compiled(kind)]
+    names = [activation for kind in ("elementwise", "rowwise", "gated", "array") for activation in compiled(kind)]
     rng = np.random.default_rng(1)
     for case in range(150):
         dtype = DTYPES[case % 2]
         sizes = rng.choice(WIDTHS, rng.integers(2, 5))
         operations: list[Matmul | Activate] = []
         for inner, columns in itertools.pairwise(sizes):
-            operations.append(Matmul(numbers(inner, columns, dtype=dtype), numbers(columns, dtype=dtype)))
-            operations.append(Activate(names[rng.integers(len(names))]))
+            activation = names[rng.integers(len(names))]
+            units = 2 * columns if activation.kind == "gated" else columns
+            operations.append(Matmul(numbers(inner, units, dtype=dtype), numbers(units, dtype=dtype)))
+            operations.append(Activate(activation))
         print(sizes, operations[1::2])
         every_row_count(Plan(operations, sizes[0], dtype), (1, 2, *rng.choice(ROWS, 3)))
 
@@ -107,7 +136,7 @@ def every_row_count(plan: Plan, counts: tuple[int, ...] | list[int] = ROWS) -> N
 
 
 @pytest.mark.parametrize("end", [True, False], ids=["end", "start"])
-@pytest.mark.parametrize("function", [elementwise, rowwise, matrix, long_sums, walk, threads])
+@pytest.mark.parametrize("function", [elementwise, rowwise, array, gated, streaming, matrix, long_sums, walk, threads])
 def test_nothing_outside_the_arrays_is_touched(function: Callable[[], None], end: bool):
     run_guarded(function, end)
 

@@ -10,7 +10,7 @@ from refnet.engine.forward import activation_kernel, kernel_door, parameter_valu
 from refnet.engine.table import work_size
 
 EDGES = [0.0, -0.0, 1e-45, -1e-45, 1e-38, -1e-38, 1.0, -1.0, 3.4e38, -3.4e38, np.inf, -np.inf, np.nan]
-COMPILED = [name for name in activations.names() if activations.get(name).kind != "array"]
+COMPILED = [name for name in activations.names() if activations.get(name).kind in ("elementwise", "rowwise")]
 
 
 def filled(name: str) -> activations.Activation:

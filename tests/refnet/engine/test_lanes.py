@@ -9,14 +9,14 @@ from numba import types
 
 from refnet.engine.lanes import SHORT, over_lanes
 from refnet.engine.machine import machine
-from refnet.engine.trace import absolute, seldom, select
+from refnet.engine.trace import absolute, fma, seldom, select
 
 LONGEST = machine().registers // 4 * machine().lanes(8)
 
 
-def compiled(function, inputs, outputs, parameters=0):
+def compiled(function, inputs, outputs, parameters=0, **how):
     """Return the loop as a Python function of arrays."""
-    loop = over_lanes(function, inputs, outputs, parameters)
+    loop = over_lanes(function, inputs, outputs, parameters, **how)
     count = len(inputs) + len(outputs)
     bodies = {
         2: lambda n, values, a, b: loop(n, values, a, b),
@@ -60,6 +60,62 @@ def test_in_place():
     x = np.arange(100, dtype=np.float32)
     double(np.empty(0), x, x)
     assert x.tolist() == [2.0 * i for i in range(100)]
+
+
+@pytest.mark.parametrize("stored", ["float32", "float64"])
+def test_streaming_at_every_alignment(stored):
+    double = compiled(lambda x: (x * 2.0,), (stored,), (stored,), streaming=True)
+    memory = np.arange(1000, dtype=stored)
+    for first, count in [(first, count) for first in range(17) for count in (0, 1, 15, LONGEST - 1, 3 * LONGEST + 17)]:
+        x, y = memory[: count + 1], np.full(40 + count, 7.0, stored)
+        double(np.empty(0), x, y[first : first + count])
+        assert y[first : first + count].tobytes() == (x[:count] * 2).tobytes()
+        assert (y[:first] == 7.0).all()
+        assert (y[first + count :] == 7.0).all()
+
+
+def test_streaming_goes_past_the_caches():
+    double = compiled(lambda x: (x * 2.0,), ("float32",), ("float32",), streaming=True)
+
+    assert "!nontemporal" in double.code._library.get_llvm_str()
+
+
+def test_numbers_that_belong_to_the_row_meet_those_of_the_lanes():
+    def function(x, a, b):
+        inner = (x > a) & (a < b) | (b < x)
+        usual = select(a < b, a / b, x) + select(inner, a, x)
+        return (seldom(x < 0.0, lambda: fma(b, x, a), usual) + (a - 1.0),)
+
+    def run(count, x, y):
+        loop(count, (0.25, 0.75), x, y)
+
+    loop = over_lanes(function, ("float64",), ("float64",), 2)
+    x = np.random.default_rng(0).standard_normal(200)
+    y = np.empty_like(x)
+    code = numba.cfunc(types.void(*[types.int64] * 3))(run)
+    ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(code.address)(x.size, x.ctypes.data, y.ctypes.data)
+
+    expected = np.where(x < 0.0, 0.75 * x + 0.25, 0.25 / 0.75 + np.where(x > 0.25, 0.25, x)) - 0.75
+    np.testing.assert_array_max_ulp(y, expected, maxulp=4)
+
+
+def test_sums_go_lane_by_lane_whatever_the_vectors():
+    def run(count, values, x, y, sums):
+        loop(count, (3.0,), x, y, sums)
+
+    def add(sums, values):
+        return [a + b for a, b in zip(sums, values, strict=True)]
+
+    loop = over_lanes(lambda x, k: (x * k, x, x * x), ("float32",), ("float64",), 1, fold=add)
+    door = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 5)(numba.cfunc(types.void(*[types.int64] * 5))(run).address)
+    for count in (0, 1, 15, 16, 17, LONGEST - 1, 3 * LONGEST + 17):
+        x, y, sums = np.random.default_rng(0).standard_normal(count).astype(np.float32), np.empty(count), np.ones(32)
+        door(count, 0, x.ctypes.data, y.ctypes.data, sums.ctypes.data)
+        wide, expected = x.astype(np.float64), np.ones((2, 16))
+        for i in range(count):
+            expected[:, i % 16] += wide[i], wide[i] * wide[i]
+        assert y.tobytes() == (wide * 3.0).tobytes()
+        assert sums.tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("rare", [[], [0], [5, LONGEST - 1], range(200)])

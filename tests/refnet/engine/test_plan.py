@@ -189,6 +189,24 @@ def test_python_functions_stand_between_chains(net):
     assert plan(x).tobytes() == expected.tobytes()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "name", [name for name in activations.names() if activations.REGISTRY[name].kind != "elementwise"]
+)
+def test_rows_of_an_activation_are_those_that_it_gives_alone(name, dtype):
+    block = activations.get(name)
+    weight = np.random.default_rng(0).standard_normal((150, 37)).astype(dtype)
+    inner = 75 if block.kind == "gated" else 150
+    plan = Plan([Activate(block), Matmul(weight[:inner], None), Activate(activations.get("relu"))], 150, dtype)
+    x = rows(plan, 300)
+
+    assert [type(part) for part in plan.parts] == [Chain]
+    assert (
+        plan(x).tobytes()
+        == Plan([Matmul(weight[:inner], None), Activate(activations.get("relu"))], inner, dtype)(block(x)).tobytes()
+    )
+
+
 def test_an_activation_after_a_python_function():
     plan = Plan([Call(lambda y: y[:, :2], "cut"), Activate(activations.get("relu"))], 3, "float32")
     assert plan(np.array([[-1.0, 2.0, 3.0]], np.float32)).tolist() == [[0.0, 2.0]]

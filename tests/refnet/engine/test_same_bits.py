@@ -29,7 +29,7 @@ def models(draw: st.DrawFn) -> Any:
     for i in range(draw(st.integers(1, 4))):
         block = activations.get(draw(st.sampled_from(activations.names())))
         block = block.with_parameters(**{name: draw(st.sampled_from([0.5, -1.0])) for name in block.required})
-        units = draw(width) * (2 if block.kind == "array" else 1)  # glu halves it
+        units = draw(width) * (2 if block.kind == "gated" else 1)  # glu halves it
         layer = layers.Dense(units, activation=block, use_bias=draw(st.booleans()), dtype=dtype, name=f"dense_{i}")
         model.add(layer)
         if draw(st.integers(0, 5)) == 0:

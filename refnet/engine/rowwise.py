@@ -1,0 +1,169 @@
+"""Softmax and its kin for results of float32 and fewer digits; float64 is in `refnet.engine.pair_rows`.
+
+Short rows go in blocks: what needs a whole row is done row by row, and everything else in loops over the block. Long
+rows go one by one, so that what belongs to the row is computed once and stays in registers. Which way a row goes
+depends on its length alone. Both add up a row's terms in the same order.
+"""
+
+from __future__ import annotations
+
+from math import inf, nan
+from typing import Any
+
+import numba
+from numba import types
+
+from refnet.engine import table, trace
+from refnet.engine.elementary import exp
+from refnet.engine.formulas import Reading
+from refnet.engine.intrinsics import ACCESS, load_float64, select, store_float64
+from refnet.engine.lanes import SUMS, over_lanes
+from refnet.engine.rows import highest, sum_of, top, total
+from refnet.engine.table import BLOCK
+from refnet.engine.trace import Number
+from refnet.engine.vectors import NUMBERS
+
+__all__ = ["LONG", "WIDE", "clear", "room", "rowwise", "senseless"]
+
+EXP_IS_ZERO = -745.1332191019412  # ln 2^-1075: half of the smallest float64
+
+#: Columns from which on rows go one by one.
+LONG = 64
+
+WIDE = "float64"
+
+room = numba.njit(error_model="numpy")(table.room)
+
+
+def rowwise(reading: Reading, stored: str) -> Any:
+    """Return the kernel for a rowwise formula whose arguments are x, highest, term and rest."""
+    long, short = _one_by_one(reading, stored), _in_blocks(reading, stored)
+
+    def run(x: int, y: int, rows: int, columns: int, parameters: int, work: int) -> None:
+        if columns >= LONG:
+            long(x, y, rows, columns, work)
+        else:
+            short(x, y, rows, columns, work)
+
+    return run
+
+
+def _term_below(x: Number, top: Number) -> tuple[Number]:
+    """Return exp(x - top), and 0 at the top itself, which is kept out of the sum.
+
+    x - top is exact, or so near it that it cannot matter for a result of fewer digits. Where float64's exp is 0 the
+    term is 0 too: it decides the sign of a zero of log_softmax.
+    """
+    difference = x - top
+    return (trace.select((x == top) | (difference < EXP_IS_ZERO), x.constant(0.0), exp(difference)),)
+
+
+@numba.njit(error_model="numpy")
+def senseless(top: float, equal: float) -> bool:
+    """Tell whether a row has no limit, given its highest entry and how many there are of it."""
+    return top == -inf or (top == inf and equal > 1.0)
+
+
+@numba.njit(error_model="numpy")
+def clear(sums: int, count: int) -> None:
+    """Write so many times `SUMS` zeros."""
+    for i in range(count * SUMS):
+        store_float64(sums, i, 0.0)
+
+
+def _one_by_one(reading: Reading, stored: str) -> Any:
+    """Return the function for long rows. The work space holds a row's terms, behind them the sums."""
+
+    def terms_of(x: Number, top: Number) -> tuple[Number, ...]:  # as `_term_below`, where top is finite
+        difference = x - top
+        term = trace.select(difference < EXP_IS_ZERO, x.constant(0.0), exp(difference))
+        at_top = difference == 0.0
+        return term, trace.select(at_top, term.constant(0.0), term), trace.select(at_top, term.constant(1.0), 0.0)
+
+    def add(sums: list[Number], values: list[Number]) -> list[Number]:
+        return [total + value for total, value in zip(sums, values, strict=True)]
+
+    def result(x: Number, term: Number, top: Number, rest: Number) -> tuple[Number]:
+        return (reading(x, top, term, rest),)
+
+    size = NUMBERS[stored][1]
+    infinite = _infinite(stored)
+    find_top = top(stored)
+    find_terms = over_lanes(terms_of, (stored,), (WIDE,), 1, fold=add, ahead=(False, True))
+    find_results = over_lanes(result, (stored, WIDE), (stored,), 2)
+
+    @numba.njit(error_model="numpy")
+    def run(x: int, y: int, rows: int, columns: int, work: int) -> None:
+        sums = work + 8 * room(columns)
+        for r in range(rows):
+            here, there = x + r * columns * size, y + r * columns * size
+            highest = find_top(here, columns)
+            clear(sums, 2)
+            find_terms(columns, (highest,), here + columns * size, there, here, work, sums)
+            rest = sum_of(sums + 8 * SUMS) - 1.0 + sum_of(sums)
+            if abs(highest) == inf:
+                rest = infinite(here, columns, highest, work)
+            find_results(columns, (highest, rest), here, work, there)
+
+    return run
+
+
+def _infinite(stored: str) -> Any:
+    """Return ``infinite(x, columns, top, terms)`` for rows whose highest entry is: it writes terms, returns the rest.
+
+    The highest entries take everything. Several of them, or nothing but -inf, have no limit: NaN.
+    """
+    load = ACCESS[stored][1]
+
+    @numba.njit(error_model="numpy")
+    def infinite(x: int, columns: int, top: float, terms: int) -> float:
+        equal = rest = 0.0
+        for i in range(columns):
+            entry = types.float64(load(x, i))
+            equal += select(entry == top, 1.0, 0.0)
+            rest += select(entry != entry, nan, 0.0)
+        for i in range(columns):
+            term = select(senseless(top, equal), nan, 1.0)
+            store_float64(terms, i, select(types.float64(load(x, i)) == top, term, 0.0))
+        return rest + (equal - 1.0)
+
+    return infinite
+
+
+def _in_blocks(reading: Reading, stored: str) -> Any:
+    """Return the function for short rows, in blocks of about `BLOCK` numbers.
+
+    The work space holds, for each number of the block, its row's highest entry (in x's dtype), its term, and its row's
+    rest (see `refnet.activations.reading.row_terms`), then for each row how many entries are the highest.
+    """
+
+    def result(x: Number, top: Number, term: Number, rest: Number) -> tuple[Number]:
+        return (reading(x, top, trace.select(x == top, 1.0 + term, term), rest),)
+
+    size = NUMBERS[stored][1]
+    load = ACCESS[stored][1]
+    find_highest = highest(stored)
+    find_terms = over_lanes(_term_below, (stored, stored), (WIDE,), ahead=(False, True))
+    find_results = over_lanes(result, (stored, stored, WIDE, WIDE), (stored,))
+
+    @numba.njit(error_model="numpy")
+    def run(x: int, y: int, rows: int, columns: int, work: int) -> None:
+        block, apart = max(1, BLOCK // max(1, columns)), 8 * room(columns)
+        terms, rests, counts = work + apart, work + 2 * apart, work + 3 * apart
+        for first in range(0, rows, block):
+            count = min(block, rows - first)
+            here, there = x + first * columns * size, y + first * columns * size
+            for r in range(count):
+                equal = find_highest(here + r * columns * size, columns, work + r * columns * size)
+                store_float64(counts, r, types.float64(equal))
+            find_terms(count * columns, 0, here + count * columns * size, there, here, work, terms)
+            for r in range(count):
+                start, equal = r * columns, load_float64(counts, r)
+                total(terms + 8 * start, columns, equal - 1.0, rests + 8 * start)
+                top = types.float64(load(work, start))
+                if senseless(top, equal):
+                    for i in range(start, start + columns):  # there is no limit: NaN at the highest entries
+                        store_float64(terms, i, select(types.float64(load(here, i)) == top, nan, 0.0))
+            find_results(count * columns, 0, here, work, terms, rests, there)
+
+    return run
