@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from refnet.activations.activation import Activation
 from refnet.engine.objects import native
 
-__all__ = ["activation_kernel", "kernel_door", "parameter_values", "walk_door"]
+__all__ = ["activation_kernel", "columns_code", "kernel_door", "parameter_values", "walk_code", "walk_door"]
 
 _serial = itertools.count()  # tells apart users' formulas of the same name
 _door = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 6)
@@ -29,13 +29,31 @@ def walk_door(dtype: str) -> Callable[..., None]:
 
     x and y are C-contiguous ndarrays; the others are addresses and row numbers. It releases the GIL.
     """
+    return _walk_door(walk_code(dtype))
+
+
+@functools.cache
+def walk_code(dtype: str) -> int:
+    """Return the address of the compiled walk for a dtype."""
 
     def recipe() -> tuple[Any, Any]:
         from refnet.engine.walk import SIGNATURE, walk
 
         return walk(dtype), SIGNATURE
 
-    return _walk_door(native(f"walk-{dtype}", recipe))
+    return native(f"walk-{dtype}", recipe)
+
+
+@functools.cache
+def columns_code(dtype: str) -> int:
+    """Return the address of the compiled walk over columns for a dtype (see `refnet.engine.walk.walk_columns`)."""
+
+    def recipe() -> tuple[Any, Any]:
+        from refnet.engine.walk import SIGNATURE, walk_columns
+
+        return walk_columns(dtype), SIGNATURE
+
+    return native(f"columns-{dtype}", recipe)
 
 
 def activation_kernel(activation: Activation, dtype: str) -> int:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refnet.engine import threads
-from refnet.engine.forward import activation_kernel, parameter_values, walk_door
+from refnet.engine.forward import activation_kernel, columns_code, parameter_values, walk_code, walk_door
 from refnet.engine.machine import machine
-from refnet.engine.pack import pack
-from refnet.engine.table import KERNEL, MATMUL, X, Y, work_size
+from refnet.engine.pack import pack, panel_columns
+from refnet.engine.table import COLUMNS, KERNEL, MATMUL, X, Y, work_size
+from refnet.engine.threads import get_num_threads
+from refnet.engine.workers import MOST, Ticket
 from refnet.layers.inputs import Shape, as_input
 from refnet.layers.operations import Activate, Call, Matmul, Operation
 
@@ -25,7 +26,17 @@ TILE_BYTES = 256 * 1024
 TILE_ROWS = 256
 
 #: Multiply-adds below which a second thread costs more than it brings.
-PARALLEL_WORK = 2_000_000
+PARALLEL_WORK = 150_000
+
+#: Multiply-adds that a panel of columns must have on average for threads to divide columns.
+PANEL_WORK = 5_000
+
+#: Rows that a thread should have at least, as the matrix kernel is at its best from 8 on. If there are fewer, threads
+#: divide columns, where that pays; the buffers for it have room for so many rows.
+THREAD_ROWS, COLUMN_ROWS = 8, 64
+
+#: Multiply-adds after which a pass returns to Python for a moment, so that Ctrl-C can stop it: some 50 milliseconds.
+LONG_WORK = 2_000_000_000
 
 
 class Chain:
@@ -41,7 +52,10 @@ class Chain:
         self.lines: list[str] = []
         self.work = 0  # multiply-adds, and activations counted as 20, per row
         widths = [width]
-        rows = [self._step(operation, widths) for operation in operations]
+        self.units = 0  # that threads can share when they divide columns
+        rows: list[list[int]] = []
+        for operation in operations:
+            rows.append(self._step(operation, widths, bool(rows) and rows[-1][0] == MATMUL))
         self.out_width = widths[-1]
         widest = max([0, *widths[1:-1]])
         self.tile = int(min(TILE_ROWS, max(8, TILE_BYTES // max(1, 2 * widest * dtype.itemsize) // 8 * 8)))
@@ -50,13 +64,22 @@ class Chain:
         work_numbers = max([0, *(work_size(row[4]) for row in rows if row[0] == KERNEL)])
         self.scratch_bytes = 2 * buffer + 8 * work_numbers + 64
         head = [len(rows), self.tile, width, self.out_width, 2 * buffer, 0, 0, 0]
-        self.parallel_rows = max(2, -(-PARALLEL_WORK // max(1, self.work)))
+        self.parallel_rows = -(-PARALLEL_WORK // max(1, self.work))
+        self.long_rows = max(1, LONG_WORK // max(1, self.work) // self.tile) * self.tile
         self.table = np.array([head, *rows], dtype=np.int64)
         self.address = self.table.ctypes.data
+        # By columns nobody may write where another still reads, so three buffers take turns.
+        self.column_bytes = COLUMN_ROWS * widest * dtype.itemsize
+        self._place(rows, self.column_bytes, 3)
+        self.column_table = np.array([head, *rows, [0] * COLUMNS], dtype=np.int64)
+        self.by_columns = self.work >= PANEL_WORK * self.units > 0
+        self.dtype_name = dtype.name
         self.walk = walk_door(dtype.name)
         self._free: list[tuple[int, NDArray[np.uint8]]] = []
+        self._tickets: list[Ticket] = []
 
-    def _step(self, operation: Operation, widths: list[int]) -> list[int]:
+    def _step(self, operation: Operation, widths: list[int], follows: bool) -> list[int]:
+        """Return an operation as a row of the table; ``follows`` tells whether the one before it is a product."""
         inner = widths[-1]
         if isinstance(operation, Matmul):
             columns = operation.weight.shape[1]
@@ -66,7 +89,8 @@ class Chain:
             self.lines.append(f"z = x W{'' if bias is None else ' + b'}   ({inner}, {columns})")
             self.work += inner * columns
             widths.append(columns)
-            return [MATMUL, 0, 0, inner, columns, packed, bias_address, 0]
+            self.units += -(-columns // panel_columns(self.dtype.itemsize))
+            return [MATMUL, 0, 0, inner, columns, packed, bias_address, self.units]
         assert isinstance(operation, Activate)
         activation = operation.activation
         kernel = activation_kernel(activation, self.dtype.name)
@@ -74,32 +98,38 @@ class Chain:
         self.lines.append(f"{activation!r}   ({inner},)")
         self.work += 20 * inner
         widths.append(inner)
-        return [KERNEL, 0, 0, inner, inner, kernel, parameters, 0]
+        # An elementwise activation goes with the columns of the product before it, and is no work of its own.
+        self.units += not (follows and activation.kind == "elementwise")
+        return [KERNEL, 0, 0, inner, inner, kernel, parameters, self.units]
 
     def _keep(self, array: NDArray[Any]) -> int:
         self.arrays.append(array)
         return int(array.ctypes.data)
 
     @staticmethod
-    def _place(rows: list[list[int]], buffer: int) -> None:
-        """Choose each step's source and target: from x through two buffers in turn to y.
+    def _place(rows: list[list[int]], buffer: int, buffers: int = 2) -> None:
+        """Choose each step's source and target: from x through the buffers in turn to y.
 
         No step works in place: where source and target overlap, compiled loops fall back to one number at a time.
         """
         source, target = X, 0
         for row in rows:
             row[1:3] = [source, target]
-            source, target = target, buffer - target
+            source, target = target, (target + buffer) % (buffers * buffer) if buffer else 0
         rows[-1][2] = Y
 
     def __call__(self, x: NDArray[Any]) -> NDArray[Any]:
         """x (rows, in), C-contiguous and of the chain's dtype -> y (rows, out)."""
         rows = len(x)
         y = np.empty((rows, self.out_width), self.dtype)
-        if rows >= self.parallel_rows:
-            self._run_in_parts(x, y, rows)
-        elif rows:
-            self._run(x, y, 0, rows)
+        threads = get_num_threads() if rows >= self.parallel_rows else 1
+        if threads > 1 and self.by_columns and rows < min(COLUMN_ROWS, THREAD_ROWS * threads):
+            self._run_columns(x, y, rows, min(threads, MOST))
+        elif threads > 1 and rows >= 2 * THREAD_ROWS:
+            self._run_rows(x, y, rows, min(threads, MOST))
+        else:
+            for first in range(0, rows, self.long_rows):
+                self._run(x, y, first, min(rows, first + self.long_rows))
         return y
 
     def _run(self, x: NDArray[Any], y: NDArray[Any], first: int, last: int) -> None:
@@ -111,10 +141,27 @@ class Chain:
         self.walk(self.address, x, y, first, last, scratch[0])
         self._free.append(scratch)
 
-    def _run_in_parts(self, x: NDArray[Any], y: NDArray[Any], rows: int) -> None:
-        parts = min(threads.get_num_threads(), -(-rows // 8))
-        edges = [rows * part // parts // 8 * 8 for part in range(parts)] + [rows]
-        threads.run(lambda part: self._run(x, y, edges[part], edges[part + 1]), parts)
+    def _ticket(self, threads: int) -> Ticket:
+        ticket = self._tickets.pop() if self._tickets else None
+        if ticket is None or ticket.threads != threads:
+            tables, shared = (self.address, self.column_table.ctypes.data), 3 * self.column_bytes
+            ticket = Ticket(*tables, threads, self.scratch_bytes, shared, self.units)
+        return ticket
+
+    def _run_columns(self, x: NDArray[Any], y: NDArray[Any], rows: int, threads: int) -> None:
+        ticket = self._ticket(threads)
+        ticket.run(x, y, rows, 0, columns_code(self.dtype_name))
+        self._tickets.append(ticket)
+
+    def _run_rows(self, x: NDArray[Any], y: NDArray[Any], rows: int, threads: int) -> None:
+        ticket = self._ticket(threads)
+        parts = threads * -(-rows // (self.tile * threads))
+        part = -(-rows // (parts * THREAD_ROWS)) * THREAD_ROWS
+        most = threads * self.long_rows
+        for first in range(0, rows, most):
+            here, there = (x, y) if rows <= most else (x[first : first + most], y[first : first + most])
+            ticket.run(here, there, len(here), part, walk_code(self.dtype_name))
+        self._tickets.append(ticket)
 
 
 class Plan:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from refnet.errors import ArgumentError
 
-__all__ = ["get_num_threads", "run", "set_num_threads"]
+__all__ = ["cores", "get_num_threads", "run", "set_num_threads"]
 
 _chosen: int | None = None
 _lock = threading.Lock()
@@ -51,8 +51,14 @@ def _default() -> int:
         if not given.isdecimal() or int(given) < 1:
             raise ArgumentError(f"REFNET_NUM_THREADS: accepted: an integer of at least 1, found {given!r}")
         return int(given)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, _cgroup_cores()))
+    return cores()
+
+
+@functools.cache
+def cores() -> int:
+    """Return how many cores this process may use."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, _cgroup_cores()))
 
 
 def _cgroup_cores() -> int:

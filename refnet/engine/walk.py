@@ -1,6 +1,6 @@
-"""The compiled forward pass: rows in tiles through every step of a Plan's table.
+"""The compiled forward pass: rows in tiles through every step of a Plan's table, or one step's columns at a time.
 
-It is compiled once per dtype and serves every model: the table says which weights, and the addresses in it
+Both are compiled once per dtype and serve every model: the table says which weights, and the addresses in it
 say which activation kernels.
 """
 
@@ -11,8 +11,11 @@ from typing import Any
 from numba import types
 
 from refnet.engine.gemm import matmul
+from refnet.engine.handover import wait
 from refnet.engine.intrinsics import call_kernel, data_of, load_int64
+from refnet.engine.pack import panel_columns
 from refnet.engine.table import COLUMNS, MATMUL, X, Y
+from refnet.engine.workers import DONE, ROWS, SHARED, X_ARRAY, Y_ARRAY
 
 SIGNATURE = types.void(*[types.int64] * 6)
 
@@ -40,8 +43,52 @@ def walk(dtype: str) -> Any:
                 b = scratch + target if target != Y else y + row * y_width * size
                 inner, columns = load_int64(step, 3), load_int64(step, 4)
                 if load_int64(step, 0) == MATMUL:
-                    product(a, load_int64(step, 5), b, rows, inner, columns, load_int64(step, 6))
+                    product(a, load_int64(step, 5), b, rows, inner, columns, load_int64(step, 6), 0, columns)
                 else:
                     call_kernel(load_int64(step, 5), a, b, rows, columns, load_int64(step, 6), work)
+
+    return run
+
+
+def walk_columns(dtype: str) -> Any:
+    """Return the Python function to compile for a pass of few rows that several threads share.
+
+    It runs one unit of the table: one panel of a product for all rows, with the elementwise activation after it, or
+    a whole step of another kind. Column 7 of a step counts the units up to its end, and a unit waits until all
+    units before its step are done. Units are taken in order, so whatever a thread waits for is being worked on.
+
+    Its arguments: the address of the table; the address of the ticket (see `refnet.engine.workers`); one that it
+    does not need; the unit and the one after it; the address of the thread's scratch memory.
+    """
+    product = matmul(dtype)
+    size = 4 if dtype == "float32" else 8
+    width = panel_columns(size)
+
+    def run(table: int, ticket: int, unused: int, unit: int, after: int, scratch: int) -> None:
+        x, y = data_of(load_int64(ticket, X_ARRAY)), data_of(load_int64(ticket, Y_ARRAY))
+        shared, rows = load_int64(ticket, SHARED), load_int64(ticket, ROWS)
+        work = scratch + load_int64(table, 4)
+        step = table + COLUMNS * 8
+        while unit >= load_int64(step, 7):
+            step += COLUMNS * 8
+        before, end = load_int64(step - COLUMNS * 8, 7), load_int64(step, 7)
+        wait(ticket, DONE, before)
+        source, target = load_int64(step, 1), load_int64(step, 2)
+        a = shared + source if source != X else x
+        b = shared + target if target != Y else y
+        inner, columns = load_int64(step, 3), load_int64(step, 4)
+        if load_int64(step, 0) != MATMUL:
+            call_kernel(load_int64(step, 5), a, b, rows, columns, load_int64(step, 6), work)
+            return
+        first = (unit - before) * width
+        last = min(columns, first + width)
+        product(a, load_int64(step, 5), b, rows, inner, columns, load_int64(step, 6), first, last)
+        step += COLUMNS * 8
+        if load_int64(step, 7) == end:  # an activation without units of its own, so it goes with the product
+            target = load_int64(step, 2)
+            c = shared + target if target != Y else y
+            for r in range(rows):
+                place = (r * columns + first) * size
+                call_kernel(load_int64(step, 5), b + place, c + place, 1, last - first, load_int64(step, 6), work)
 
     return run
