@@ -31,8 +31,8 @@ MOVING = "moving as many bytes"
 MARKERS = "os^vD<>pXhP"
 
 
-def draw(record: Record) -> bytes:
-    """Return the picture of a record as the bytes of a PNG.
+def draw(record: Record, source: str = "") -> bytes:
+    """Return the picture of a record as the bytes of a PNG; ``source`` is kept in it, as its PNG text "Source".
 
     Raises
     ------
@@ -51,7 +51,7 @@ def draw(record: Record) -> bytes:
     )
     figure.text(0.01, 0.01, textwrap.fill(note, int(figure.get_figwidth() * 17)), fontsize=7, color="#666666")
     data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=150)
+    figure.savefig(data, format="png", dpi=150, metadata={"Software": None, "Source": source or None})
     return data.getvalue()
 
 

@@ -20,9 +20,10 @@ FOLDER = "reference/activations"
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Put the pages of the book into the navigation, in the book's order."""
     pages = [f"{FOLDER}/{name}.md" for name in activations.names()]
-    reference = {"Reference": [{"Activations": [f"{FOLDER}/index.md", *pages]}, {"Accuracy": "reference/accuracy.md"}]}
+    book = {"Activations": [f"{FOLDER}/index.md", *pages]}
+    measured = [{name.capitalize(): f"reference/{name}.md"} for name in ("accuracy", "speed", "reproducibility")]
     assert config.nav is not None
-    config.nav.insert(3, reference)
+    config.nav.insert(3, {"Reference": [book, *measured]})
     return config
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
@@ -12,16 +13,17 @@ from typing import Any, NoReturn
 
 from refnet.errors import ArgumentError, FileError, RefnetError
 
-__all__ = ["main"]
+__all__ = ["Parser", "main"]
 
 #: Subcommands that have a command line of their own, and where it lives.
 _ELSEWHERE = {"sweep": "parity.sweep.cli"}
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """An argument parser that says what is wrong in one sentence."""
 
     def error(self, message: str) -> NoReturn:
+        """Print the sentence and leave with exit code 2."""
         print(f"{self.prog}: {message}; see {self.prog} --help", file=sys.stderr)
         raise SystemExit(2)
 
@@ -45,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RefnetError as error:
         print(f"parity: {error}", file=sys.stderr)
         return 2
+    except MemoryError as error:
+        print(f"parity: there is not enough memory ({error}); accepted: a smaller input", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("parity: interrupted", file=sys.stderr)
         return 130
@@ -54,8 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="parity", description="Hold refnet and Keras against each other.")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    parser = Parser(prog="parity", description="Hold refnet and Keras against each other.")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
     check = commands.add_parser(
         "check",
         help="compare a Keras model with its twin in refnet, layer by layer",
@@ -127,7 +132,9 @@ def _require_folders(options: argparse.Namespace) -> None:
 def _show(report: Any, options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    Console(highlight=False).print(report)
+    # A reader that leaves early, such as head, must not change the verdict; rich ends the program in that case.
+    with contextlib.suppress(BrokenPipeError, SystemExit):
+        Console(highlight=False).print(report)
     if options.json:
         report.to_json(options.json)
     if options.html:

@@ -108,10 +108,10 @@ _LOG_SINGLE = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1) * mp.mpf("1.001")) ** 2
 _LOG_UNIT = mp.mpf(1) / 9 * mp.mpf("1.0001")
 
 FITS = (
-    Fit(f"{_PLAIN}:_second_order_single", lambda r: _exp_rest(r, 3), -HALF_LN2, HALF_LN2, 8, lambda r: r**3),
-    Fit(f"{_PLAIN}:log1p", lambda z: _log_rest(z, 1), mp.mpf(0), _LOG_SINGLE, 7, lambda z: z / 2),
-    Fit(f"{_PLAIN}:log1p_unit", lambda z: _log_rest(z, 1), mp.mpf(0), _LOG_UNIT, 10, lambda z: z / 2),
-    Fit(f"{_PLAIN}:normal_cdf_single", lambda t: _tail(t, 4), mp.mpf(-1), _t(14.6, 4), 20, lambda t: 1 / _tail(t, 4)),
+    Fit(f"{_PLAIN}:EXP", lambda r: _exp_rest(r, 3), -HALF_LN2, HALF_LN2, 8, lambda r: r**3),
+    Fit(f"{_PLAIN}:LOG", lambda z: _log_rest(z, 1), mp.mpf(0), _LOG_SINGLE, 7, lambda z: z / 2),
+    Fit(f"{_PLAIN}:LOG_UNIT", lambda z: _log_rest(z, 1), mp.mpf(0), _LOG_UNIT, 10, lambda z: z / 2),
+    Fit(f"{_PLAIN}:TAIL", lambda t: _tail(t, 4), mp.mpf(-1), _t(14.6, 4), 20, lambda t: 1 / _tail(t, 4)),
     Fit(f"{_PAIRS}:EXP", lambda r: _exp_rest(r, 4), -HALF_LN2, HALF_LN2, 9, lambda r: r**4),
     Fit(f"{_PAIRS}:LOG", lambda z: _log_rest(z, 2), mp.mpf(0), _LOG_UNIT, 10, lambda z: z**2 / 2),
     Fit(f"{_PAIRS}:TAIL", _flat_tail, _t(0.44, 5), _t(40, 5), 24, lambda t: 1 / _flat_tail(t), 10),

@@ -62,9 +62,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RefnetError as error:
         print(f"refnet: {error}", file=sys.stderr)
         return 2
+    except MemoryError as error:
+        print(f"refnet: there is not enough memory ({error}); accepted: a smaller input", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("refnet: stopped", file=sys.stderr)
         return 130
+    except SystemExit as stop:
+        if not isinstance(stop.__context__, BrokenPipeError):  # rich's way to say the same
+            raise
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0

@@ -1,6 +1,6 @@
 """The words that formulas are written in, as NumPy reads them.
 
-Each word of ``__all__`` has a second, compiled meaning for one float64 number in ``refnet/engine/elementary.py``.
+Each word of ``__all__`` has a second, compiled meaning for float64 numbers in ``refnet/engine/elementary.py``.
 A formula that uses only these words, arithmetic and comparisons runs unchanged in both readings.
 
 The others (`choose`, `cosh`, `hypot`, `pi`, `tanh` for derivatives, `two_sum` for arrays) are never compiled.
@@ -9,6 +9,7 @@ The others (`choose`, `cosh`, `hypot`, `pi`, `tanh` for derivatives, `two_sum` f
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ __all__ = [
     "normal_cdf",
     "normal_cdf_times",
     "ratio",
+    "seldom",
     "sqrt",
     "sum_odd",
     "where",
@@ -115,8 +117,22 @@ def exp_times(a: Any, high: Any, low: Any) -> Any:
     return a * power * np.where(deep, 2.0**-64, 1.0)
 
 
+def seldom(condition: Any, rare: Callable[[], Any], usual: Any) -> Any:
+    """Return ``rare()`` where the condition holds, else ``usual``.
+
+    `where`, for a part that few inputs need: the engine jumps over the code of ``rare`` while none does.
+
+    Examples
+    --------
+    >>> x = np.array([0.25, 2.0])
+    >>> seldom(x < 1.0, lambda: x * x, x)
+    array([0.0625, 2.    ])
+    """
+    return np.where(condition, rare(), usual)
+
+
 def sum_odd(a: Any, b: Any) -> Any:
-    """Return a + b rounded to odd: an inexact sum ends in an odd bit, on the side where the true sum lies.
+    """Return a + b, |a| >= |b|, rounded to odd: an inexact sum ends in an odd bit, on the side of the true sum.
 
     Rounding that once more, to float32 or less, gives what rounding the true sum would give (Boldo and Melquiond,
     "Emulation of FMA and correctly rounded sums: proved algorithms using rounding to odd", 2008). It matters where a

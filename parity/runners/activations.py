@@ -17,11 +17,15 @@ from numpy.typing import NDArray
 
 import refnet
 from refnet.activations import Activation
-from refnet.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError, did_you_mean
+from refnet.errors import ArgumentError, DTypeError, RefnetError, ShapeError, UnsupportedError, did_you_mean
 
-__all__ = ["NAMES", "ActivationRunner", "get"]
+__all__ = ["NAMES", "ActivationRunner", "RunnerError", "get"]
 
 Call = Callable[[Activation, NDArray[Any]], NDArray[Any]]
+
+
+class RunnerError(RefnetError, RuntimeError):
+    """What a runner runs, a library or the user's own function, raised an error."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,9 +55,20 @@ class ActivationRunner:
             If the runner does not have this activation.
         ShapeError, DTypeError
             If it returns another shape or dtype than it was given.
+        RunnerError
+            If it fails.
         """
-        with np.errstate(all="ignore"):  # a sweep passes everything, signalling NaNs and overflows too
-            y = np.asarray(self.call(activation, x))
+        try:
+            with np.errstate(all="ignore"):  # a sweep passes everything, signalling NaNs and overflows too
+                y = np.asarray(self.call(activation, x))
+        except RefnetError:
+            raise
+        except Exception as error:  # whatever a function of the user's raises
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise RunnerError(
+                f"runner {self.name!r}: activation {activation.name!r} over {x.size:,} {x.dtype} inputs failed"
+                f" ({reason}); accepted: a function of one array that returns one like it"
+            ) from error
         if y.shape != x.shape:
             raise ShapeError(f"runner {self.name!r}: shape {y.shape} came back for {x.shape}; accepted: the same shape")
         if y.dtype != x.dtype:
@@ -209,8 +224,9 @@ def _own(name: str) -> ActivationRunner:
         sys.path.insert(0, here)
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise ArgumentError(f"runner {name!r}: module {module_name!r} cannot be imported ({error})") from error
+    except Exception as error:  # whatever the user's module raises
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise ArgumentError(f"runner {name!r}: module {module_name!r} cannot be imported ({reason})") from error
     function = getattr(module, function_name, None)
     if not callable(function):
         raise ArgumentError(

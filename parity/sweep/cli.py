@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress as Bar, TaskID
 
+from parity.cli import Parser
 from parity.runners import activations as runners
 from parity.sweep import checkpoint, report, results
 from parity.sweep.run import SAMPLES, Result, Where, sweep, task_for
@@ -63,9 +64,9 @@ def main(arguments: Sequence[str]) -> int:
     RefnetError
         With one sentence, for the caller to print.
     SystemExit
-        From argparse, after its own message.
+        After one sentence on what is wrong with the arguments.
     """
-    parser = argparse.ArgumentParser(prog="parity sweep", description=_TEXT)
+    parser = Parser(prog="parity sweep", description=_TEXT)
     add_arguments(parser)
     return run(parser.parse_args(arguments))
 

@@ -17,7 +17,6 @@ __all__ = [
     "coefficients_through",
     "cosines",
     "fixed",
-    "fraction",
     "horner",
     "lowest_bit",
     "monomials",

@@ -18,7 +18,7 @@ from refnet import activations
 from refnet.errors import FileError, RefnetError
 from refnet.files.whole import write
 
-__all__ = ["between", "main", "page", "table", "title"]
+__all__ = ["between", "line", "main", "misrounded_and_worst", "page", "table", "title"]
 
 #: What stands before and after the table in a document that has other text too.
 BEGIN, END = "<!-- accuracy: made by python -m parity.sweep.table -->", "<!-- /accuracy -->"
@@ -59,12 +59,12 @@ def table(entries: Sequence[dict[str, Any]], places: bool = True) -> str:
     runners = sorted({each["runner"] for each in entries}, key=lambda name: (name != "refnet", name))
     cells = {(title(each), each["runner"]): each for each in entries}
     head = ["function", *(f"{name}: {column}" for name in runners for column in columns)]
-    lines = [_row(head), _row(["---", *["---:"] * (len(head) - 1)])]
+    lines = [line(head), line(["---", *["---:"] * (len(head) - 1)])]
     for name in dict.fromkeys(title(each) for each in sorted(entries, key=_place)):
         row = [f"`{name}`"]
         for runner in runners:
             row += _cells(cells.get((name, runner)))[: len(columns)]
-        lines.append(_row(row))
+        lines.append(line(row))
     return "\n".join(lines) + "\n"
 
 
@@ -72,8 +72,18 @@ def _place(entry: dict[str, Any]) -> tuple[int, str]:
     return activations.names().index(entry["activation"]), title(entry)
 
 
-def _row(cells: Iterable[str]) -> str:
+def line(cells: Iterable[str]) -> str:
+    """Return a line of a Markdown table.
+
+    >>> line(["a", "b"])
+    '| a | b |'
+    """
     return f"| {' | '.join(cells)} |"
+
+
+def misrounded_and_worst(entry: dict[str, Any] | None) -> list[str]:
+    """Return how many results of an entry are misrounded and the largest error, for a table; dashes for None."""
+    return _cells(entry)[:2]
 
 
 def _cells(entry: dict[str, Any] | None) -> list[str]:
@@ -138,21 +148,21 @@ def _made_with(entries: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def between(text: str, inside: str) -> str:
-    """Return a document with ``inside`` between its two marks; unchanged if it has none.
+def between(text: str, inside: str, begin: str = BEGIN, end: str = END) -> str:
+    """Return a document with ``inside`` between two marks; unchanged if it has none.
 
     Raises
     ------
     FileError
         If it has the first mark but not the second.
     """
-    before, begin, rest = text.partition(BEGIN)
-    if not begin:
+    before, found, rest = text.partition(begin)
+    if not found:
         return text
-    _, end, after = rest.partition(END)
-    if not end:
-        raise FileError(f"a document has the mark {BEGIN!r} and no {END!r} after it; add it")
-    return f"{before}{BEGIN}\n\n{inside}\n{END}{after}"
+    _, found, after = rest.partition(end)
+    if not found:
+        raise FileError(f"a document has the mark {begin!r} and no {end!r} after it; add it")
+    return f"{before}{begin}\n\n{inside}\n{end}{after}" if inside else f"{before}{begin}\n{end}{after}"
 
 
 def documents(root: Path) -> dict[Path, str]:

@@ -18,6 +18,7 @@ from refnet.elementary import (
     maximum,
     minimum,
     ratio,
+    seldom,
     sqrt,
     sum_odd,
     where,
@@ -104,8 +105,8 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     >>> activations.elu([-1.0, -1e-8, 2.0])
     array([-6.3212055e-01, -9.9999999e-09,  2.0000000e+00], dtype=float32)
     """
-    near = sum_odd(alpha * x, 0.5 * alpha * x * x)
-    return where(x > 0.0, x, where(absolute(x) < 2.0**-28, near, alpha * expm1(x)))
+    below = seldom(absolute(x) < 2.0**-28, lambda: sum_odd(alpha * x, 0.5 * alpha * x * x), alpha * expm1(x))
+    return where(x > 0.0, x, below)
 
 
 @activation(
@@ -167,8 +168,8 @@ def silu(x: Any) -> Any:
     """
     x = maximum(x, -1500.0)
     e, x_e = exp(-absolute(x)), exp_times(x, -absolute(x), 0.0)
-    near = sum_odd(0.5 * x, x * x * (0.25 - x * x * (1.0 / 48.0)))
-    return where(absolute(x) < NEAR_ZERO, near, ratio(where(x >= 0.0, x, x_e), 1.0, e))
+    usual = ratio(where(x >= 0.0, x, x_e), 1.0, e)
+    return seldom(absolute(x) < NEAR_ZERO, lambda: sum_odd(0.5 * x, x * x * (0.25 - x * x * (1.0 / 48.0))), usual)
 
 
 @activation(

@@ -17,6 +17,7 @@ from refnet.elementary import (
     minimum,
     normal_cdf_times,
     ratio,
+    seldom,
     sum_odd,
     where,
 )
@@ -68,8 +69,9 @@ def _gelu_tanh(x: Any, approximate: bool = True) -> Any:
     low = fma(a, t, -v) + a * t_low
     low = where(v >= 0.0, -low, low)
     e, x_e = exp_sum(-absolute(v), low), exp_times(x, -absolute(v), low)
-    near = sum_odd(0.5 * x, SQRT_1_OVER_2PI * x * x * (1.0 - 0.1674915907891938 * x * x))
-    return where(absolute(x) < NEAR_ZERO, near, ratio(where(v >= 0.0, x, x_e), 1.0, e))
+    usual = ratio(where(v >= 0.0, x, x_e), 1.0, e)
+    second_order = SQRT_1_OVER_2PI * x * x * (1.0 - 0.1674915907891938 * x * x)
+    return seldom(absolute(x) < NEAR_ZERO, lambda: sum_odd(0.5 * x, second_order), usual)
 
 
 @activation(
@@ -111,5 +113,5 @@ def gelu(x: Any, approximate: bool = False) -> Any:
     array([-0.04540231,  0.        ,  1.9545977 ], dtype=float32)
     """
     x = maximum(x, -100.0)
-    near = sum_odd(0.5 * x, SQRT_1_OVER_2PI * x * x * (1.0 - x * x / 6.0))
-    return where(absolute(x) < NEAR_ZERO, near, normal_cdf_times(x, x))
+    second_order = SQRT_1_OVER_2PI * x * x * (1.0 - x * x / 6.0)
+    return seldom(absolute(x) < NEAR_ZERO, lambda: sum_odd(0.5 * x, second_order), normal_cdf_times(x, x))

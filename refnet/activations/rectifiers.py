@@ -201,8 +201,7 @@ def hard_silu(x: Any) -> Any:
     """
     g = minimum(maximum(x, -3.0), 3.0) + 3.0
     slip = (fma(-6.0, g / 6.0, g) + (x - (g - 3.0))) / 6.0
-    near = sum_odd(0.5 * x, x * x / 6.0)
-    middle = where(absolute(x) < 0.125, near, fma(x, g / 6.0, x * slip))
+    middle = where(absolute(x) < 0.125, sum_odd(0.5 * x, x * x / 6.0), fma(x, g / 6.0, x * slip))
     return where(absolute(x) < 3.0, middle, maximum(x, -3.0) * (g / 6.0))
 
 

@@ -6,7 +6,7 @@ from math import inf
 from typing import Any
 
 from refnet.activations.activation import activation
-from refnet.elementary import absolute, choose, copysign, exp, expm1, maximum, minimum, ratio, sum_odd, where
+from refnet.elementary import absolute, choose, copysign, exp, expm1, maximum, minimum, ratio, seldom, sum_odd, where
 
 #: Below this the next term of the series around 0 is under 2^-54 of the value.
 NEAR_ZERO = 2.0**-10
@@ -37,8 +37,8 @@ def sigmoid(x: Any) -> Any:
     array([0.11920292, 0.5       , 0.8807971 ], dtype=float32)
     """
     e = exp(-absolute(x))
-    near = sum_odd(0.5, x * (0.25 - x * x * (1.0 / 48.0)))
-    return where(absolute(x) < NEAR_ZERO, near, ratio(where(x >= 0.0, 1.0, e), 1.0, e))
+    usual = ratio(where(x >= 0.0, 1.0, e), 1.0, e)
+    return seldom(absolute(x) < NEAR_ZERO, lambda: sum_odd(0.5, x * (0.25 - x * x * (1.0 / 48.0))), usual)
 
 
 @activation(
@@ -184,5 +184,6 @@ def tanh_shrink(x: Any) -> Any:
     above = z * (261891630.0 + z * (18050175.0 + z * (311025.0 + z * (1482.0 + z))))
     below = 654729075.0 + z * (310134825.0 + z * (18918900.0 + z * (315315.0 + z * (1485.0 + z))))
     near = sum_odd(x * z / 3.0, x * z / 3.0 * -(above / below))
-    far = sum_odd(absolute(x) - 1.0, 2.0 / (exp(minimum(2.0 * absolute(x), 700.0)) + 1.0))
+    line, rest = absolute(x) - 1.0, 2.0 / (exp(minimum(2.0 * absolute(x), 700.0)) + 1.0)
+    far = sum_odd(maximum(line, rest), minimum(line, rest))
     return where(absolute(x) < 1.0, near, copysign(far, x))

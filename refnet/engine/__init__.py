@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from refnet.activations import Activation
 
 __all__ = ["warmup"]
 
@@ -16,17 +20,38 @@ def warmup() -> Iterator[str]:
     --------
     >>> from refnet.engine import warmup
     >>> next(warmup())
-    'walk float32'
+    'door six_words'
     """
     from refnet import activations
-    from refnet.engine.forward import activation_kernel, walk_door
+    from refnet.engine.forward import DOORS, activation_kernel, columns_code, door_code, walk_code
+    from refnet.engine.workers import HANDOVER, handover_code
 
-    for dtype in ("float32", "float64"):
-        walk_door(dtype)
-        yield f"walk {dtype}"
+    for name in DOORS:
+        door_code(name)
+        yield f"door {name}"
+    for name in HANDOVER:
+        handover_code(name)
+        yield f"handover {name}"
+    for dtype in ("float32", "float64", "half"):  # half: for float16 and bfloat16, which no model has
+        if dtype != "half":
+            walk_code(dtype)
+            yield f"walk {dtype}"
+            columns_code(dtype)
+            yield f"columns {dtype}"
         for name in activations.names():
-            block = activations.get(name)
-            for form in (block, *(block.with_parameters(**{flag: True}) for flag in block.flags)):
-                if form.kind != "array":
-                    activation_kernel(form, dtype)
-                    yield f"{form.formula.__name__} {dtype}"
+            for kernel, form in _forms(activations.get(name)):
+                activation_kernel(form, dtype)
+                yield f"{kernel} {dtype}"
+
+
+def _forms(block: Activation) -> Iterator[tuple[str, Activation]]:
+    """Yield a name and a form for each kernel of a block: its defaults, any other parameters, each flag."""
+    if block.kind == "array":
+        return
+    if not block.required:
+        yield block.name, block
+    numbers = [key for key in block.parameters if key not in block.flags]
+    if numbers:
+        yield f"{block.name} of any parameters", block.with_parameters(**dict.fromkeys(numbers, 0.625))
+    for flag in block.flags:
+        yield f"{block.name} {flag}", block.with_parameters(**{flag: True})

@@ -15,15 +15,22 @@ from numpy.typing import NDArray
 
 from refnet.activations.activation import Activation
 from refnet.activations.reading import narrow
-from refnet.engine import threads
+from refnet.engine import forward
+from refnet.engine.capi import usable
 from refnet.engine.forward import activation_kernel, kernel_door, parameter_values
-from refnet.engine.table import work_size
+from refnet.engine.records import ARRAY_CLASS, BYTES, CODE, DTYPE, HELD, MOST, NONE, PYTHON, ROW, SCRATCH, TABLE
+from refnet.engine.table import BLOCK, work_size
+from refnet.engine.workers import share_kernel, team
 from refnet.errors import ArgumentError, DTypeError, ShapeError
 
-__all__ = ["apply"]
+__all__ = ["apply", "door"]
 
-#: Elements below which a second thread costs more than it brings.
-PARALLEL_ELEMENTS = 1 << 16
+#: Elements below which a second thread costs more than it brings (see `refnet.engine.plan.PARALLEL_WORK`): sigmoid of
+#: so many takes 100 microseconds on one thread and 105 on two, of twice as many 198 and 153.
+PARALLEL_ELEMENTS = 1 << 18
+
+#: Elements up to which a kernel keeps the GIL: it takes 20 microseconds at most.
+SHORT_ELEMENTS = 4096
 
 _local = threading.local()
 
@@ -98,6 +105,7 @@ def _axes(axis: Any, ndim: int, activation: Activation) -> tuple[int, ...]:
 class _Kernel:
     """A kernel with its parameters, and the dtype of the numbers that it reads and writes."""
 
+    code: int
     door: Callable[..., None]
     parameters: NDArray[np.float64]
     address: int
@@ -109,31 +117,50 @@ def _kernel(activation: Activation, dtype: np.dtype[Any]) -> _Kernel:
     kind = dtype.name if dtype.name in ("float32", "float64") else "half"
     parameters = parameter_values(activation, dtype)
     wide = dtype if kind != "half" else np.dtype(np.float64)
-    return _Kernel(kernel_door(activation_kernel(activation, kind)), parameters, parameters.ctypes.data, wide)
+    code = activation_kernel(activation, kind)
+    return _Kernel(code, kernel_door(code), parameters, parameters.ctypes.data, wide)
+
+
+def door(
+    activation: Activation, dtype: np.dtype[Any], python: Callable[[Any, Any], NDArray[Any]]
+) -> Callable[[Any, Any], NDArray[Any]]:
+    """Return ``python``, a function of x and out, with a short way for plain arrays of ``dtype``.
+
+    See `refnet.engine.doors.activate`.
+    """
+    if activation.kind == "array" or dtype not in (np.float32, np.float64) or not dtype.isnative or not usable():
+        return python
+    kernel, rowwise = _kernel(activation, dtype), activation.kind == "rowwise"
+    work = _short_work() if rowwise else None
+    code = {CODE: kernel.code, TABLE: kernel.address, SCRATCH: 0 if work is None else work.ctypes.data}
+    classes = {ARRAY_CLASS: id(np.ndarray), DTYPE: id(dtype), BYTES: dtype.itemsize, NONE: id(None)}
+    most = SHORT_ELEMENTS if rowwise else PARALLEL_ELEMENTS - 1
+    limits = {MOST: most, HELD: SHORT_ELEMENTS, ROW: BLOCK if rowwise else 0}
+    return forward.door("activate", {**code, **classes, **limits, PYTHON: id(python)}, python, kernel, work, dtype)
+
+
+@functools.cache
+def _short_work() -> NDArray[np.float64]:
+    """Return the work space of all kernels that run on short rows while the GIL is held."""
+    return np.empty(work_size(BLOCK), np.float64)
 
 
 def _run(activation: Activation, x: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
     """Run a kernel over the whole array, in parts if it is long. Rows lie along the last axis."""
     kernel = _kernel(activation, x.dtype)
-    # Where source and target overlap, compiled loops fall back to one number at a time, so neither is the other.
+    # Where they overlap in part, a vector would read what the one before has written, so neither is the other.
     overlapping = out is not None and np.may_share_memory(x, out)
     source = np.array(x, dtype=kernel.dtype, order="C", copy=True if overlapping else None)
     direct = out is not None and out.dtype is kernel.dtype and out.flags.carray
     target = out if direct and out is not None else np.empty(x.shape, kernel.dtype)
     columns = x.shape[-1] if activation.kind == "rowwise" else 1
     rows = x.size // columns if columns else 0
-    start, end, stride = _address(source), _address(target), columns * kernel.dtype.itemsize
-
-    def run(first: int, last: int) -> None:
-        work = _work(columns) if activation.kind == "rowwise" else 0
-        kernel.door(start + first * stride, end + first * stride, last - first, columns, kernel.address, work)
-
-    if x.size < PARALLEL_ELEMENTS or threads.get_num_threads() == 1:
-        run(0, rows)
+    count = team() if x.size >= PARALLEL_ELEMENTS else 1
+    if count > 1:
+        share_kernel((kernel.code, kernel.address), source, target, rows, (columns, columns), count)
     else:
-        parts = threads.get_num_threads()
-        edges = [rows * part // parts for part in range(parts + 1)]
-        threads.run(lambda part: run(edges[part], edges[part + 1]), parts)
+        work = _work(columns) if activation.kind == "rowwise" else 0
+        kernel.door(_address(source), _address(target), rows, columns, kernel.address, work)
     if target is out:
         return target
     y = target if kernel.dtype == x.dtype else narrow(target, x.dtype)

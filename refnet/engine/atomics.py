@@ -1,4 +1,8 @@
-"""Words in memory that several threads read and write, as numba intrinsics. All of them are in one order for all threads."""
+"""Words in memory that several threads read and write, as numba intrinsics.
+
+Every one of them is sequentially consistent: all threads see what they do in the same order, and what a thread
+wrote before one is there for whoever has read that word after it.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +73,7 @@ def swap(context: Any, address: Any, index: Any, expected: Any, value: Any) -> A
 
 @intrinsic
 def pause(context: Any) -> Any:
-    """Wait some ten nanoseconds."""
+    """Wait for some ten nanoseconds."""
 
     def emit(ctx: Any, builder: Any, kind: Any, args: Any) -> Any:
         if PAUSE is not None:
@@ -80,15 +84,3 @@ def pause(context: Any) -> Any:
         return ctx.get_dummy_value()
 
     return types.void(), emit
-
-
-@intrinsic
-def let_others_run(context: Any, sched_yield: Any) -> Any:
-    """Call the system's function that gives this core to another thread, by its address."""
-
-    def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
-        function = ir.FunctionType(I32, [])
-        builder.call(builder.inttoptr(args[0], function.as_pointer()), [])
-        return ctx.get_dummy_value()
-
-    return types.void(types.int64), emit

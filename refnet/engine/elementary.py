@@ -3,24 +3,22 @@
 A formula runs in float64, and its result is rounded once more: an error of 2^-52 or so in a word is far below what
 that can show. Kernels whose result is float64 read the words in pairs (``pair_words.py``).
 
-No word has a branch: both sides of every choice are computed and one is selected, so that LLVM turns a loop
-over a formula into vector code. Each is a fixed sequence of IEEE 754 operations, so its bits are the same on
-every CPU. The polynomials come from ``python -m parity.fit``, which prints them with their errors.
+Each word takes Numbers, or floats beside at least one Number, and is a fixed sequence of IEEE 754 operations, so its
+bits are the same on every CPU and in every lane of a vector. Nothing branches but `seldom`, which jumps over code that
+no lane needs. The polynomials come from ``python -m parity.fit``, which prints them with their errors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import copysign as _copysign, inf, nan, sqrt as _sqrt
+from math import inf, nan
 from typing import Any
 
-import numba
-
 from refnet import elementary
-from refnet.engine.formulas import ROUNDED
-from refnet.engine.intrinsics import bits_of, fma, from_bits, select
+from refnet.engine import trace
+from refnet.engine.trace import Condition, Number, bits_of, from_bits, polynomial, select, sqrt
 
-word = numba.njit(error_model="numpy", forceinline=True)  # a call inside the loop would keep it from vector code
+__all__ = ["FEWER_DIGITS", "exp"]
 
 # Adding 1.5 * 2^52 rounds to an integer and leaves it in the low bits.
 ROUNDER = 6755399441055744.0
@@ -31,236 +29,256 @@ SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
 ONE_BITS = 0x3FF0000000000000
 MANTISSA = 0x000FFFFFFFFFFFFF
 
+#: (exp(r) - 1 - r - r^2/2) / r^3; error 2^-55 of exp(r)
+EXP = (
+    2.5095589467479502e-08,
+    2.7613852100963253e-07,
+    2.755728000429909e-06,
+    2.480153630713628e-05,
+    0.00019841269854370018,
+    0.0013888888905922382,
+    0.008333333333332152,
+    0.04166666666665131,
+    0.16666666666666666,
+)
 
-@word
-def absolute(x: float) -> float:
-    return abs(x)
+#: (log((1 + s) / (1 - s)) - 2s) / s^3, in s^2, for 1 + x between sqrt(1/2) and sqrt(2)
+LOG = (
+    0.13089445145246312,
+    0.1326850331279476,
+    0.15386249788196105,
+    0.181817954545265,
+    0.2222222239345263,
+    0.28571428570795937,
+    0.4000000000000089,
+    0.6666666666666666,
+)
+
+#: The same for 1 + x between 1 and 2; error 2^-58.
+LOG_UNIT = (
+    0.15631534707431224,
+    0.07491639460673266,
+    0.10845291032779812,
+    0.11734265179376593,
+    0.13335179661515711,
+    0.15384543917753166,
+    0.1818181989926796,
+    0.22222222198216113,
+    0.28571428571600266,
+    0.3999999999999952,
+    0.6666666666666666,
+)
+
+#: exp(a^2 / 2) times the normal distribution function of -a, in (a - 4) / (a + 4); error 2^-54
+TAIL = (
+    1.875923830078204e-09,
+    8.945404650882576e-09,
+    4.885815635804764e-09,
+    -5.175481213066307e-08,
+    -8.997126207895631e-08,
+    2.0660720191829503e-07,
+    6.594566428968789e-07,
+    -8.300702344132688e-07,
+    -4.302972289673924e-06,
+    4.631809549196713e-06,
+    2.864824241880191e-05,
+    -4.555494521478779e-05,
+    -0.00018718425834547507,
+    0.0006388138575335977,
+    0.000507562074295614,
+    -0.008492095482468097,
+    0.030864804106345827,
+    -0.07170740733772711,
+    0.124379255339263,
+    -0.1703977215484555,
+    0.09441064130196894,
+)
 
 
-@word
-def copysign(x: float, sign: float) -> float:
-    return _copysign(x, sign)
+def _numbers(*values: Number | float) -> tuple[Number, ...]:
+    """Return all as Numbers; at least one of them must be one."""
+    for value in values:
+        if isinstance(value, Number):
+            return tuple(value.lift(other) for other in values)
+    raise TypeError("a formula calls a word on constants only")
 
 
-@word
-def sqrt(x: float) -> float:
-    return _sqrt(x)
+def absolute(x: Any) -> Number:
+    """Return |x|."""
+    return trace.absolute(*_numbers(x))
 
 
-@word
-def where(condition: bool, a: float, b: float) -> float:
-    return select(condition, a, b)
+def copysign(x: Any, sign: Any) -> Number:
+    """Return x with the sign of ``sign``."""
+    return trace.copysign(*_numbers(x, sign))
 
 
-@word
-def maximum(a: float, b: float) -> float:
-    larger = select((a > b) | (a != a), a, b)
-    return larger
+def fma(a: Any, b: Any, c: Any) -> Number:
+    """Return a * b + c with one rounding."""
+    return trace.fma(*_numbers(a, b, c))
 
 
-@word
-def minimum(a: float, b: float) -> float:
-    return select((a < b) | (a != a), a, b)
+def where(condition: Any, a: Any, b: Any) -> Number:
+    """Return a where the condition holds, else b; both are computed."""
+    if not isinstance(condition, Condition):
+        raise TypeError(f"a formula uses a {type(condition).__name__} as a condition")
+    return select(condition, *_numbers_for(condition, a, b))
 
 
-@word
-def _power_of_two(n: float) -> float:
-    """2^n for an integer -1022 <= n <= 1023 held in a float64."""
+def _numbers_for(condition: Condition, *values: Number | float) -> tuple[Number, ...]:
+    """Return all as Numbers with as many lanes as the condition."""
+    one = condition.number(0.0)
+    return tuple(one.lift(value) for value in values)
+
+
+def seldom(condition: Any, rare: Callable[[], Number], usual: Any) -> Number:
+    """Return ``rare()`` where the condition holds, else ``usual``."""
+    return trace.seldom(condition, rare, *_numbers_for(condition, usual))
+
+
+def _choose(a: Any, b: Any, sign: str) -> Number:
+    """Return a where it compares so with b, and NaN where either is."""
+    constant = isinstance(b, (int, float)) and b == b
+    a, b = _numbers(a, b)
+    if constant:  # one comparison does: it holds where a is NaN
+        return select(a.compare(sign, b, unordered=True), a, b)
+    return select(a.compare(sign, b) | (a != a), a, b)
+
+
+def maximum(a: Any, b: Any) -> Number:
+    """Return the larger; NaN if either is."""
+    return _choose(a, b, ">")
+
+
+def minimum(a: Any, b: Any) -> Number:
+    """Return the smaller; NaN if either is."""
+    return _choose(a, b, "<")
+
+
+def _power_of_two(n: Number) -> Number:
+    """Return 2^n for an integer -1022 <= n <= 1023 held in a float64."""
     return from_bits((bits_of(n + ROUNDER) + 1023) << 52)
 
 
-@word
-def _reduce_single(x: float) -> tuple[float, float]:
-    """x = n ln 2 + r, |r| <= 0.35; returns n + ROUNDER, which has n in its low bits, and r."""
+def _reduced(x: Number, lowest: float) -> tuple[Number, Number]:
+    """Return n + `ROUNDER`, which has n in its low bits, and r: x = n ln 2 + r, |r| <= 0.35, for x up to 700."""
+    x = select(x > 700.0, x.constant(700.0), x)
+    x = select(x < lowest, x.constant(lowest), x)
     shifted = fma(x, LOG2_E, ROUNDER)
     n = shifted - ROUNDER
     return shifted, fma(n, -LN2_LO, fma(n, -LN2_HI, x))
 
 
-@word
-def _second_order_single(r: float) -> float:
-    """(exp(r) - 1 - r) / r^2 for |r| <= 0.35; error 2^-55 of exp(r)."""
-    q = 2.5095589467479502e-08
-    q = fma(q, r, 2.7613852100963253e-07)
-    q = fma(q, r, 2.755728000429909e-06)
-    q = fma(q, r, 2.480153630713628e-05)
-    q = fma(q, r, 0.00019841269854370018)
-    q = fma(q, r, 0.0013888888905922382)
-    q = fma(q, r, 0.008333333333332152)
-    q = fma(q, r, 0.04166666666665131)
-    q = fma(q, r, 0.16666666666666666)
-    return fma(q, r, 0.5)
-
-
-@word
-def exp_single(x: float) -> float:
-    """`exp` for a float32 result: below exp(-700) and above exp(700) that is 0 and inf anyway."""
-    clamped = select(x > 700.0, 700.0, x)
-    shifted, r = _reduce_single(select(clamped < -700.0, -700.0, clamped))
-    p = fma(fma(_second_order_single(r), r, 1.0), r, 1.0)
+def exp(x: Any) -> Number:
+    """Return e^x; below exp(-700) and above exp(700) a float32 result is 0 and inf anyway."""
+    (x,) = _numbers(x)
+    shifted, r = _reduced(x, -700.0)
+    p = fma(fma(fma(polynomial(EXP, r), r, 0.5), r, 1.0), r, 1.0)
     return from_bits(bits_of(p) + (bits_of(shifted) << 52))
 
 
-@word
-def exp_sum_single(high: float, low: float) -> float:
-    """`exp_sum` for a float32 result."""
-    p = exp_single(high)
-    return fma(p, low, p)
+def exp_sum(high: Any, low: Any) -> Number:
+    """Return exp(high + low), where low is the part of an exponent that was rounded away from high."""
+    p = exp(high)
+    return p if isinstance(low, float) and low == 0.0 else fma(p, low, p)
 
 
-@word
-def exp_times_single(a: float, high: float, low: float) -> float:
-    """`exp_times` for a float32 result."""
-    return a * exp_sum_single(high, low)
+def exp_times(a: Any, high: Any, low: Any) -> Number:
+    """Return a exp(high + low)."""
+    return a * exp_sum(high, low)
 
 
-@word
-def expm1_single(x: float) -> float:
-    """`expm1` for a float32 result."""
-    clamped = select(x > 700.0, 700.0, x)
-    shifted, r = _reduce_single(select(clamped < -41.0, -41.0, clamped))
-    t = from_bits(ONE_BITS + (bits_of(shifted) << 52))
-    return copysign(fma(t, r * r * _second_order_single(r), fma(t, r, t - 1.0)), x)
+def expm1(x: Any) -> Number:
+    """Return e^x - 1, with all digits near 0."""
+    (x,) = _numbers(x)
+    shifted, r = _reduced(x, -41.0)
+    t = from_bits((bits_of(shifted) << 52) + ONE_BITS)
+    second_order = fma(polynomial(EXP, r), r, 0.5)
+    return copysign(fma(t, r * r * second_order, fma(t, r, t - 1.0)), x)
 
 
-@word
-def _log1p_reduced(x: float) -> tuple[float, float, float, float]:
-    """1 + x = 2^k (1 + f)(1 + c), with 1 + f in [sqrt(1/2), sqrt 2) and c tiny; also s = f / (2 + f)."""
+def log1p(x: Any) -> Number:
+    """Return log(1 + x) = k ln 2 + log(1 + f) + c, where 1 + f is between sqrt(1/2) and sqrt(2)."""
+    (x,) = _numbers(x)
     u = 1.0 + x
     shifted = bits_of(u) + (ONE_BITS - SQRT_HALF_BITS)
     k = from_bits((shifted >> 52) | 0x4330000000000000) - (4503599627370496.0 + 1023.0)
     m = from_bits((shifted & MANTISSA) + SQRT_HALF_BITS)
     f = select(k == 0.0, x, m - 1.0)
     s = f / (2.0 + f)
-    error = select(k == 0.0, 0.0, x - (u - 1.0))
+    error = select(k == 0.0, x.constant(0.0), x - (u - 1.0))
     # error / u: 1 / m = (1 - s) / (1 + s) to three terms is enough for a part in 2^53
-    scale = _power_of_two(-k)
-    return k, f, s, error * scale * (1.0 - 2.0 * s + 2.0 * s * s - 2.0 * s * s * s)
-
-
-@word
-def log1p(x: float) -> float:
-    k, f, s, c = _log1p_reduced(x)
-    z = s * s
-    r = 0.13089445145246312
-    r = fma(r, z, 0.1326850331279476)
-    r = fma(r, z, 0.15386249788196105)
-    r = fma(r, z, 0.181817954545265)
-    r = fma(r, z, 0.2222222239345263)
-    r = fma(r, z, 0.28571428570795937)
-    r = fma(r, z, 0.4000000000000089)
-    r = fma(r, z, 0.6666666666666666)
+    c = error * _power_of_two(-k) * (1.0 - 2.0 * s + 2.0 * s * s - 2.0 * s * s * s)
     half_square = 0.5 * f * f
-    tail = s * fma(r, z, half_square) + fma(k, LN2_LO, c)
+    tail = s * fma(polynomial(LOG, s * s), s * s, half_square) + fma(k, LN2_LO, c)
     y = fma(k, LN2_HI, f - (half_square - tail))
     y = select(absolute(x) < 2.0**-54, x, y)
-    y = select(x == inf, inf, y)
-    return select(x > -1.0, y, select(x == -1.0, -inf, nan))
+    y = select(x == inf, x, y)
+    return select(x > -1.0, y, select(x == -1.0, x.constant(-inf), x.constant(nan)))
 
 
-@word
-def log1p_unit(x: float) -> float:
-    """`log1p` for 0 <= x <= 1: no exponent to take apart; error of the polynomial 2^-58."""
+def log1p_unit(x: Any) -> Number:
+    """Return log(1 + x) for 0 <= x <= 1: no exponent to take apart."""
+    (x,) = _numbers(x)
     s = x / (2.0 + x)
-    z = s * s
-    r = 0.15631534707431224
-    r = fma(r, z, 0.07491639460673266)
-    r = fma(r, z, 0.10845291032779812)
-    r = fma(r, z, 0.11734265179376593)
-    r = fma(r, z, 0.13335179661515711)
-    r = fma(r, z, 0.15384543917753166)
-    r = fma(r, z, 0.1818181989926796)
-    r = fma(r, z, 0.22222222198216113)
-    r = fma(r, z, 0.28571428571600266)
-    r = fma(r, z, 0.3999999999999952)
-    r = fma(r, z, 0.6666666666666666)
     half_square = 0.5 * x * x
-    return x - (half_square - s * fma(r, z, half_square))
+    return x - (half_square - s * fma(polynomial(LOG_UNIT, s * s), s * s, half_square))
 
 
-@word
-def normal_cdf_single(x: float) -> float:
-    """`normal_cdf` for a float32 result: the tail ends at 14.6; error of the polynomial 2^-54."""
+def normal_cdf(x: Any) -> Number:
+    """Return the normal distribution function; where the tail is left, at 14.6, a float32 has long been 0."""
+    (x,) = _numbers(x)
     a = absolute(x)
-    a = select(a > 14.6, 14.6, a)
-    t = (a - 4.0) / (a + 4.0)
-    e = 1.875923830078204e-09
-    e = fma(e, t, 8.945404650882576e-09)
-    e = fma(e, t, 4.885815635804764e-09)
-    e = fma(e, t, -5.175481213066307e-08)
-    e = fma(e, t, -8.997126207895631e-08)
-    e = fma(e, t, 2.0660720191829503e-07)
-    e = fma(e, t, 6.594566428968789e-07)
-    e = fma(e, t, -8.300702344132688e-07)
-    e = fma(e, t, -4.302972289673924e-06)
-    e = fma(e, t, 4.631809549196713e-06)
-    e = fma(e, t, 2.864824241880191e-05)
-    e = fma(e, t, -4.555494521478779e-05)
-    e = fma(e, t, -0.00018718425834547507)
-    e = fma(e, t, 0.0006388138575335977)
-    e = fma(e, t, 0.000507562074295614)
-    e = fma(e, t, -0.008492095482468097)
-    e = fma(e, t, 0.030864804106345827)
-    e = fma(e, t, -0.07170740733772711)
-    e = fma(e, t, 0.124379255339263)
-    e = fma(e, t, -0.1703977215484555)
-    e = fma(e, t, 0.09441064130196894)
+    a = select(a > 14.6, a.constant(14.6), a)
     square = 0.5 * a * a
-    q = exp_sum_single(-square, -fma(0.5 * a, a, -square)) * e
+    q = exp_sum(-square, -fma(0.5 * a, a, -square)) * polynomial(TAIL, (a - 4.0) / (a + 4.0))
     return select(x > 0.0, 1.0 - q, q)
 
 
-@word
-def normal_cdf_times_single(a: float, x: float) -> float:
-    return a * normal_cdf_single(x)
+def normal_cdf_times(a: Any, x: Any) -> Number:
+    """Return a times the normal distribution function of x."""
+    return a * normal_cdf(x)
 
 
-@word
-def sum_odd(a: float, b: float) -> float:
+def sum_odd(a: Any, b: Any) -> Number:
+    """Return a + b rounded to odd, where |a| >= |b|; a and its sign where b is 0.
+
+    The sum is first taken towards zero, where rounding went the other way; then its last bit is set if it is inexact.
+    """
+    a, b = _numbers(a, b)
     s = a + b
-    back = s - a
-    error = (a - (s - back)) + (b - back)
-    bits = bits_of(s)
-    away = (error > 0.0) == (s > 0.0)
-    odd = from_bits(bits + (1 if away else -1))
+    error = b - (s - a)
     inexact = (error < 0.0) | (error > 0.0)  # false where an infinity made it NaN
-    return select(b == 0.0, a, select(inexact & ((bits & 1) == 0), odd, s))
+    bits = bits_of(s)
+    past = (bits ^ bits_of(error)).filled_with_sign()  # -1 where rounding went away from zero
+    odd = from_bits((bits + past) | 1)
+    return select(b == 0.0, a, select(inexact, odd, s))
 
 
-@word
-def plain_ratio(a: float, b: float, c: float) -> float:
-    """a / (b + c): enough for `ratio` where the result is rounded to fewer digits."""
+def ratio(a: Any, b: Any, c: Any) -> Number:
+    """Return a / (b + c): enough where the result is rounded to fewer digits."""
+    a, b, c = _numbers(a, b, c)
     return a / (b + c)
 
 
-_SHARED: dict[Callable[..., Any], Any] = {
+#: word of refnet.elementary -> its compiled reading for results of float32 and fewer digits
+FEWER_DIGITS: dict[Callable[..., Any], Callable[..., Number]] = {
     elementary.absolute: absolute,
     elementary.copysign: copysign,
+    elementary.exp: exp,
+    elementary.exp_sum: exp_sum,
+    elementary.exp_times: exp_times,
+    elementary.expm1: expm1,
     elementary.fma: fma,
-    elementary.maximum: maximum,
-    elementary.minimum: minimum,
-    elementary.sqrt: sqrt,
-    elementary.where: where,
-}
-
-_FEWER_DIGITS: dict[Callable[..., Any], Any] = {
-    **_SHARED,
-    elementary.exp: exp_single,
-    elementary.exp_sum: exp_sum_single,
-    elementary.exp_times: exp_times_single,
-    elementary.expm1: expm1_single,
     elementary.log1p: log1p,
     elementary.log1p_unit: log1p_unit,
-    elementary.normal_cdf: normal_cdf_single,
-    elementary.normal_cdf_times: normal_cdf_times_single,
-    elementary.ratio: plain_ratio,
+    elementary.maximum: maximum,
+    elementary.minimum: minimum,
+    elementary.normal_cdf: normal_cdf,
+    elementary.normal_cdf_times: normal_cdf_times,
+    elementary.ratio: ratio,
+    elementary.seldom: seldom,
+    elementary.sqrt: sqrt,
     elementary.sum_odd: sum_odd,
-}
-
-#: dtype of the result -> word of refnet.elementary -> its compiled reading. "half" is float16 and bfloat16: float64
-#: numbers that will be rounded to them.
-COMPILED: dict[str, dict[Callable[..., Any], Any]] = {
-    "float32": _FEWER_DIGITS,
-    "half": _FEWER_DIGITS,
-    "float64": {**ROUNDED, **_SHARED},
+    elementary.where: where,
 }

@@ -6,20 +6,18 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numba
+
+from refnet.elementary import where
+from refnet.engine.elementary import FEWER_DIGITS
 from refnet.engine.pair_words import IN_PAIRS
 from refnet.engine.pairs import Pair, rounded
 from refnet.engine.trace import Number, compiled, trace
 
-__all__ = ["in_pairs", "with_words"]
+__all__ = ["in_numbers", "in_pairs", "with_words", "word_by_word"]
 
-
-def _one_by_one(word: Callable[..., Pair]) -> Any:
-    """Return a word's reading in pairs as an intrinsic of float64 numbers, its result rounded."""
-    return compiled(lambda *numbers: (rounded(word(*map(Pair, numbers))),))
-
-
-#: The words for a formula that `in_pairs` refuses: each is rounded, and then what is computed with it.
-ROUNDED = {word: _one_by_one(reading) for word, reading in IN_PAIRS.items()}
+#: A formula as the kernels use it: Numbers in, a Number out.
+Reading = Callable[..., Number]
 
 
 def with_words(formula: Callable[..., Any], readings: Mapping[Callable[..., Any], Any]) -> Callable[..., Any]:
@@ -34,20 +32,54 @@ def with_words(formula: Callable[..., Any], readings: Mapping[Callable[..., Any]
     )
 
 
-def in_pairs(formula: Callable[..., Any], lows: tuple[bool, ...]) -> Any | None:
-    """Return the formula in pairs, for numba code to call, or None if it uses more than words, + - * / and comparisons.
+def in_numbers(formula: Callable[..., Any], count: int) -> Reading | None:
+    """Return the formula in float64 for results of fewer digits, or None if it uses more than words and operators.
 
-    The arguments are the formula's, each a float64; where ``lows`` is True the argument's low part follows it.
+    Its arguments are the formula's ``count`` arguments.
+    """
+    twin = with_words(formula, FEWER_DIGITS)
+
+    def run(*numbers: Number) -> Number:
+        return numbers[0].lift(twin(*numbers))
+
+    return run if _traceable(run, count) else None
+
+
+def in_pairs(formula: Callable[..., Any], lows: tuple[bool, ...]) -> Reading | None:
+    """Return the formula in pairs, or None if it uses more than words, + - * / and comparisons.
+
+    The arguments are the formula's, each a Number; where ``lows`` is True the argument's low part follows it.
     """
     twin = with_words(formula, IN_PAIRS)
 
-    def run(*numbers: Number) -> tuple[Number]:
+    def run(*numbers: Number) -> Number:
         rest = iter(numbers)
         arguments = [Pair(next(rest), next(rest) if low else None) for low in lows]
-        return (rounded(arguments[0].lift(twin(*arguments))),)
+        return rounded(arguments[0].lift(twin(*arguments)))
 
+    return run if _traceable(run, len(lows) + sum(lows)) else None
+
+
+def _traceable(run: Reading, count: int) -> bool:
     try:
-        trace(run, len(lows) + sum(lows))
-    except TypeError:  # a user's own formula that branches, or calls NumPy
-        return None
-    return compiled(run)
+        trace(lambda *numbers: (run(*numbers),), count)
+    except (TypeError, AttributeError):  # a user's own formula that branches, or calls NumPy
+        return False
+    return True
+
+
+def word_by_word(formula: Callable[..., Any], dtype: str) -> Callable[..., Any]:
+    """Return a formula that branches, for numba to compile for one number: its words are calls, each rounded."""
+    readings = IN_PAIRS if dtype == "float64" else FEWER_DIGITS
+    return with_words(formula, {word: _call(reading, dtype) for word, reading in readings.items()} | {where: _where})
+
+
+def _call(word: Callable[..., Any], dtype: str) -> Any:
+    if dtype == "float64":
+        return compiled(lambda *numbers: (rounded(word(*map(Pair, numbers))),))
+    return compiled(lambda *numbers: (word(*numbers),))
+
+
+@numba.njit(error_model="numpy")
+def _where(condition: bool, a: float, b: float) -> float:
+    return a if condition else b

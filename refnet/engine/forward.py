@@ -5,22 +5,36 @@ from __future__ import annotations
 import ctypes
 import functools
 import itertools
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refnet.activations.activation import Activation
+from refnet.engine.capi import builtin, usable
 from refnet.engine.objects import native
+from refnet.engine.records import ARRAY_CLASS, ARRAYS, CODE, INT_CLASS, LENGTH, NONE
+from refnet.errors import ArgumentError
 
-__all__ = ["activation_kernel", "columns_code", "kernel_door", "parameter_values", "walk_code", "walk_door"]
+__all__ = [
+    "DOORS",
+    "activation_kernel",
+    "columns_code",
+    "door",
+    "door_code",
+    "kernel_door",
+    "parameter_values",
+    "six_words",
+    "walk_code",
+    "walk_door",
+]
+
+#: The functions of `refnet.engine.doors`.
+DOORS = ("six_words", "forward", "activate")
 
 _serial = itertools.count()  # tells apart users' formulas of the same name
-_door = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 6)
-_walk_door = ctypes.CFUNCTYPE(
-    None, ctypes.c_int64, ctypes.py_object, ctypes.py_object, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64
-)
 
 
 @functools.cache
@@ -29,7 +43,7 @@ def walk_door(dtype: str) -> Callable[..., None]:
 
     x and y are C-contiguous ndarrays; the others are addresses and row numbers. It releases the GIL.
     """
-    return _walk_door(walk_code(dtype))
+    return six_words(walk_code(dtype), (ctypes.c_int64, ctypes.py_object, ctypes.py_object, *[ctypes.c_int64] * 3))
 
 
 @functools.cache
@@ -46,7 +60,7 @@ def walk_code(dtype: str) -> int:
 
 @functools.cache
 def columns_code(dtype: str) -> int:
-    """Return the address of the compiled walk over columns for a dtype (see `refnet.engine.walk.walk_columns`)."""
+    """Return the address of the compiled walk that threads share by columns (see `refnet.engine.walk.walk_columns`)."""
 
     def recipe() -> tuple[Any, Any]:
         from refnet.engine.walk import SIGNATURE, walk_columns
@@ -59,29 +73,78 @@ def columns_code(dtype: str) -> int:
 def activation_kernel(activation: Activation, dtype: str) -> int:
     """Return the address of an activation's kernel (see `refnet.engine.kernels`)."""
     exceptions = tuple(activation.exceptions.items()) if dtype == "float32" else ()
-    return _kernel(activation.formula, activation.kind, len(activation.parameters), dtype, exceptions)
+    usual = activation.parameters and dict(activation.parameters) == activation.defaults and dtype != "half"
+    fixed = tuple(activation.parameters_in(dtype).values()) if usual else None
+    return _kernel(activation.formula, activation.kind, len(activation.parameters), dtype, fixed, exceptions)
 
 
 @functools.cache
 def _kernel(
-    formula: Callable[..., Any], kind: str, parameters: int, dtype: str, exceptions: tuple[tuple[float, float], ...]
+    formula: Callable[..., Any],
+    kind: str,
+    parameters: int,
+    dtype: str,
+    fixed: tuple[float, ...] | None,
+    exceptions: tuple[tuple[float, float], ...],
 ) -> int:
     """Load or compile a kernel. The book's are kept on disk; those of a user's own formulas are not."""
     ours = formula.__module__.startswith("refnet.activations.")
-    name = f"{formula.__name__}-{dtype}{'-corrected' if exceptions else ''}"
+    name = f"{formula.__name__}-{dtype}{'' if fixed is None else '-fixed'}{'-corrected' if exceptions else ''}"
 
     def recipe() -> tuple[Any, Any]:
         from refnet.engine.kernels import SIGNATURE, kernel
 
-        return kernel(formula, kind, parameters, dtype, exceptions), SIGNATURE
+        return kernel(formula, kind, parameters, dtype, fixed, exceptions), SIGNATURE
 
-    return native(name if ours else f"{name}-{next(_serial)}", recipe, keep=ours)
+    if ours:
+        return native(name, recipe)
+    try:
+        return native(f"{name}-{next(_serial)}", recipe, keep=False)
+    except Exception as error:  # numba's, in its many ways
+        lines = (re.sub(r"\x1b\[\d+m", "", line).strip() for line in str(error).splitlines())
+        reason = next((line for line in lines if line and not line.startswith("Failed in nopython")), "no reason given")
+        raise ArgumentError(
+            f"activation {formula.__name__!r}: its formula cannot be compiled ({reason}); accepted: arithmetic,"
+            " comparisons and the words of refnet.elementary"
+        ) from error
 
 
 @functools.cache
 def kernel_door(address: int) -> Callable[..., None]:
     """Return a kernel as a function of six integers. It releases the GIL."""
-    return _door(address)
+    return six_words(address, (ctypes.c_int64,) * 6)
+
+
+def six_words(address: int, kinds: tuple[Any, ...]) -> Callable[..., None]:
+    """Return compiled code as a function of six ints or ndarrays that releases the GIL."""
+    if not usable():
+        return ctypes.CFUNCTYPE(None, *kinds)(address)
+    arrays = sum((kind is ctypes.py_object) << place for place, kind in enumerate(kinds))
+    classes = {INT_CLASS: id(int), ARRAY_CLASS: id(np.ndarray), NONE: id(None)}
+    return door("six_words", {CODE: address, ARRAYS: arrays, **classes})
+
+
+def door(name: str, words: Mapping[int, int], *kept: Any) -> Callable[..., Any]:
+    """Return a function of `refnet.engine.doors` as a builtin.
+
+    ``words`` are its record's, by their places in `refnet.engine.records`; ``kept`` is what must live as long.
+    """
+    record = np.zeros(LENGTH, dtype=np.int64)
+    for place, word in words.items():
+        record[place] = word
+    return builtin(door_code(name), record, *kept)
+
+
+@functools.cache
+def door_code(name: str) -> int:
+    """Return the address of a function of `refnet.engine.doors`."""
+
+    def recipe() -> tuple[Any, Any]:
+        from refnet.engine import doors
+
+        return getattr(doors, name), doors.SIGNATURE
+
+    return native(f"door-{name}", recipe)
 
 
 def parameter_values(activation: Activation, dtype: Any) -> NDArray[np.float64]:

@@ -16,46 +16,6 @@ F64, I64 = ir.DoubleType(), ir.IntType(64)
 
 
 @intrinsic
-def fma(context: Any, a: Any, b: Any, c: Any) -> Any:
-    """a * b + c with one rounding."""
-
-    def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.fma(*args)
-
-    return types.float64(types.float64, types.float64, types.float64), emit
-
-
-@intrinsic
-def fma32(context: Any, a: Any, b: Any, c: Any) -> Any:
-    """a * b + c with one rounding, in float32."""
-
-    def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.fma(*args)
-
-    return types.float32(types.float32, types.float32, types.float32), emit
-
-
-@intrinsic
-def bits_of(context: Any, x: Any) -> Any:
-    """The 64 bits of a float64, as an int64."""
-
-    def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], I64)
-
-    return types.int64(types.float64), emit
-
-
-@intrinsic
-def from_bits(context: Any, bits: Any) -> Any:
-    """The float64 that has these 64 bits."""
-
-    def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], F64)
-
-    return types.float64(types.int64), emit
-
-
-@intrinsic
 def select(context: Any, condition: Any, a: Any, b: Any) -> Any:
     """a where the condition holds, else b; both are computed."""
 

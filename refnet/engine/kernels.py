@@ -14,22 +14,22 @@ from typing import Any
 import numba
 from numba import types
 
-from refnet.engine import pair_rows
-from refnet.engine.elementary import COMPILED, exp_single
-from refnet.engine.formulas import in_pairs, with_words
+from refnet.engine import pair_rows, trace
+from refnet.engine.elementary import exp
+from refnet.engine.formulas import Reading, in_numbers, in_pairs, word_by_word
 from refnet.engine.intrinsics import ACCESS, load_float64, select, store_float64
+from refnet.engine.lanes import over_lanes
 from refnet.engine.rows import highest, total
-from refnet.engine.table import BLOCK
+from refnet.engine.table import APART, BLOCK
+from refnet.engine.trace import Number
+from refnet.engine.vectors import NUMBERS
 
 EXP_IS_ZERO = -745.1332191019412  # ln 2^-1075: half of the smallest float64
 
+#: What a kernel loads and stores; "half" are float64 numbers that will be rounded to float16 or bfloat16.
+STORED = {"float32": "float32", "float64": "float64", "half": "float64"}
+
 SIGNATURE = types.void(*[types.int64] * 6)
-
-
-def compiled_formula(formula: Callable[..., Any], dtype: str) -> Any:
-    """Return the formula with every word of `refnet.elementary` replaced by its compiled reading."""
-    twin = with_words(formula, COMPILED[dtype])
-    return numba.njit(error_model="numpy", forceinline=True)(twin)
 
 
 def kernel(
@@ -37,38 +37,52 @@ def kernel(
     kind: str,
     parameters: int,
     dtype: str,
+    fixed: tuple[float, ...] | None = None,
     exceptions: tuple[tuple[float, float], ...] = (),
 ) -> Any:
     """Return the Python function to compile for one formula and dtype (see `SIGNATURE`).
 
-    ``exceptions`` are the float32 inputs, each with its result, whose float64 value is rounded to the wrong side.
+    ``fixed`` are values to compile in for the parameters, which are then not read: a relu whose cap is known to be inf
+    has none. ``exceptions`` are the float32 inputs, each with its result, whose float64 value is rounded to the wrong
+    side.
     """
-    lows = pair_rows.LOWS if kind == "rowwise" else (False,) * (1 + parameters)
-    paired = in_pairs(formula, lows) if dtype == "float64" else None
-    if paired is not None and kind == "rowwise":
-        return pair_rows.rowwise(paired)
-    compiled = compiled_formula(formula, dtype) if paired is None else paired
-    if kind == "rowwise":
-        return _rowwise(compiled, dtype)
-    if exceptions and dtype == "float32":
-        compiled = _corrected(compiled, exceptions)
-    return _ELEMENTWISE[parameters](compiled, *ACCESS[dtype])
+    rowwise = kind == "rowwise"
+    lows = pair_rows.LOWS if rowwise else (False,) * (1 + parameters)
+    reading = in_pairs(formula, lows) if dtype == "float64" else in_numbers(formula, len(lows))
+    if rowwise:
+        assert reading is not None  # rowwise formulas are the book's
+        return pair_rows.rowwise(reading) if dtype == "float64" else _rowwise(reading, STORED[dtype])
+    if reading is None:
+        return _SCALAR[parameters](numba.njit(error_model="numpy")(word_by_word(formula, dtype)), *ACCESS[dtype])
+    if fixed is not None:
+        reading, parameters = _fixed(reading, fixed), 0
+    return _elementwise(_corrected(reading, exceptions), parameters, STORED[dtype], 8 if dtype == "float64" else 4)
 
 
-def _corrected(formula: Any, exceptions: tuple[tuple[float, float], ...]) -> Any:
-    inputs, results = zip(*exceptions, strict=True)
+def _fixed(reading: Reading, values: tuple[float, ...]) -> Reading:
+    return lambda x: reading(x, *map(x.constant, values))
 
-    @numba.njit(error_model="numpy", forceinline=True)
-    def corrected(x: float, *parameters: float) -> float:
-        y = formula(x, *parameters)
-        for i in range(len(inputs)):
-            y = select(x == inputs[i], results[i], y)
+
+def _corrected(reading: Reading, exceptions: tuple[tuple[float, float], ...]) -> Reading:
+    def corrected(x: Number, *parameters: Number) -> Number:
+        y = reading(x, *parameters)
+        for given, result in exceptions:
+            y = trace.select(x == given, x.constant(result), y)
         return y
 
     return corrected
 
 
-def _elementwise0(formula: Any, number: Any, load: Any, store: Any) -> Any:
+def _elementwise(reading: Reading, parameters: int, stored: str, live: int) -> Any:
+    loop = over_lanes(lambda *numbers: (reading(*numbers),), (stored,), (stored,), parameters, live)
+
+    def run(x: int, y: int, rows: int, columns: int, parameters: int, work: int) -> None:
+        loop(rows * columns, parameters, x, y)
+
+    return run
+
+
+def _scalar0(formula: Any, number: Any, load: Any, store: Any) -> Any:
     def run(x: int, y: int, rows: int, columns: int, parameters: int, work: int) -> None:
         for i in range(rows * columns):
             store(y, i, number(formula(types.float64(load(x, i)))))
@@ -76,7 +90,7 @@ def _elementwise0(formula: Any, number: Any, load: Any, store: Any) -> Any:
     return run
 
 
-def _elementwise1(formula: Any, number: Any, load: Any, store: Any) -> Any:
+def _scalar1(formula: Any, number: Any, load: Any, store: Any) -> Any:
     def run(x: int, y: int, rows: int, columns: int, parameters: int, work: int) -> None:
         a = load_float64(parameters, 0)
         for i in range(rows * columns):
@@ -85,7 +99,7 @@ def _elementwise1(formula: Any, number: Any, load: Any, store: Any) -> Any:
     return run
 
 
-def _elementwise2(formula: Any, number: Any, load: Any, store: Any) -> Any:
+def _scalar2(formula: Any, number: Any, load: Any, store: Any) -> Any:
     def run(x: int, y: int, rows: int, columns: int, parameters: int, work: int) -> None:
         a, b = load_float64(parameters, 0), load_float64(parameters, 1)
         for i in range(rows * columns):
@@ -94,7 +108,7 @@ def _elementwise2(formula: Any, number: Any, load: Any, store: Any) -> Any:
     return run
 
 
-def _elementwise3(formula: Any, number: Any, load: Any, store: Any) -> Any:
+def _scalar3(formula: Any, number: Any, load: Any, store: Any) -> Any:
     def run(x: int, y: int, rows: int, columns: int, parameters: int, work: int) -> None:
         a, b, c = load_float64(parameters, 0), load_float64(parameters, 1), load_float64(parameters, 2)
         for i in range(rows * columns):
@@ -103,51 +117,53 @@ def _elementwise3(formula: Any, number: Any, load: Any, store: Any) -> Any:
     return run
 
 
-_ELEMENTWISE = (_elementwise0, _elementwise1, _elementwise2, _elementwise3)
+_SCALAR = (_scalar0, _scalar1, _scalar2, _scalar3)
 
 
-@numba.njit(error_model="numpy", forceinline=True)
-def _term_below(x: float, top: float) -> float:
+def _term_below(x: Number, top: Number) -> tuple[Number]:
     """Return exp(x - top), and 0 at the top itself, which is kept out of the sum.
 
     x - top is exact, or so near it that it cannot matter for a result of fewer digits. Where float64's exp is 0 the
     term is 0 too: it decides the sign of a zero of log_softmax.
     """
     difference = x - top
-    return select((x == top) | (difference < EXP_IS_ZERO), 0.0, exp_single(difference))
+    return (trace.select((x == top) | (difference < EXP_IS_ZERO), x.constant(0.0), exp(difference)),)
 
 
-def _rowwise(formula: Any, dtype: str) -> Any:
+def _rowwise(reading: Reading, stored: str) -> Any:
     """Rows in blocks of about `BLOCK` numbers: two passes row by row, and between them loops over the whole block.
 
-    The work space holds, for each number of the block and in float64, its row's highest entry, its term, and its
-    row's rest (see `refnet.activations.reading.row_terms`), then for each row how many entries are the highest.
+    The work space holds, for each number of the block, its row's highest entry (in x's dtype), its term, and its row's
+    rest (see `refnet.activations.reading.row_terms`), then for each row how many entries are the highest.
     """
-    number, load, store = ACCESS[dtype]
-    size = 4 if dtype == "float32" else 8
-    find_highest = highest("float32" if dtype == "float32" else "float64")
+
+    def result(x: Number, top: Number, term: Number, rest: Number) -> tuple[Number]:
+        return (reading(x, top, trace.select(x == top, 1.0 + term, term), rest),)
+
+    size = NUMBERS[stored][1]
+    load = ACCESS[stored][1]
+    wide = "float64"
+    find_highest = highest(stored)
+    find_terms = over_lanes(_term_below, (stored, stored), (wide,))
+    find_results = over_lanes(result, (stored, stored, wide, wide), (stored,))
 
     def run(x: int, y: int, rows: int, columns: int, parameters: int, work: int) -> None:
-        block, room = max(1, BLOCK // max(1, columns)), max(BLOCK, columns)
+        block, room = max(1, BLOCK // max(1, columns)), max(BLOCK, columns) + APART
         terms, rests, counts = work + 8 * room, work + 16 * room, work + 24 * room
         for first in range(0, rows, block):
             count = min(block, rows - first)
             here, there = x + first * columns * size, y + first * columns * size
             for r in range(count):
-                equal = find_highest(here + r * columns * size, columns, work + 8 * r * columns)
+                equal = find_highest(here + r * columns * size, columns, work + r * columns * size)
                 store_float64(counts, r, types.float64(equal))
-            for i in range(count * columns):
-                store_float64(terms, i, _term_below(types.float64(load(here, i)), load_float64(work, i)))
+            find_terms(count * columns, 0, here, work, terms)
             for r in range(count):
                 start, equal = r * columns, load_float64(counts, r)
                 total(terms + 8 * start, columns, equal - 1.0, rests + 8 * start)
-                top = load_float64(work, start)
+                top = types.float64(load(work, start))
                 if top == -inf or (top == inf and equal > 1.0):
                     for i in range(start, start + columns):  # there is no limit: NaN at the highest entries
                         store_float64(terms, i, select(types.float64(load(here, i)) == top, nan, 0.0))
-            for i in range(count * columns):
-                value, top, term = types.float64(load(here, i)), load_float64(work, i), load_float64(terms, i)
-                term = select(value == top, 1.0 + term, term)
-                store(there, i, number(formula(value, top, term, load_float64(rests, i))))
+            find_results(count * columns, 0, here, work, terms, rests, there)
 
     return run

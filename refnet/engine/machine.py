@@ -31,6 +31,11 @@ class Machine:
         """Return how many numbers of ``itemsize`` bytes one vector holds."""
         return self.vector_bytes // itemsize
 
+    @property
+    def registers(self) -> int:
+        """How many vector registers there are."""
+        return 32 if self.vector_bytes == 64 else 16
+
     def tile(self, itemsize: int) -> tuple[int, int]:
         """Return (rows, vectors) of the block of outputs that the matrix kernel keeps in registers.
 

@@ -8,7 +8,6 @@ the folder's name. Files are written whole or not at all, and their SHA-256 is c
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import functools
 import hashlib
 import importlib.util
@@ -20,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from refnet.engine.capi import add_symbols
 from refnet.engine.machine import machine
 
 __all__ = ["cache_folder", "compile_count", "native"]
@@ -31,6 +31,11 @@ _lock = threading.RLock()
 _addresses: dict[str, int] = {}
 _engines: list[Any] = []  # the loaded code; it must live as long as its addresses
 _compiled: list[str] = []
+
+# A fork waits until no other thread compiles or loads: LLVM's and numba's state is then whole in the child too, and
+# the lock is not one that a thread holds which does not exist there.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def native(name: str, recipe: Recipe, *, keep: bool = True) -> int:
@@ -83,7 +88,11 @@ def cache_folder() -> Path:
     sources = [*package.glob("engine/*.py"), *package.glob("activations/*.py"), package / "elementary.py"]
     for source in sorted(sources):
         digest.update(source.name.encode() + source.read_bytes())
-    return Path(base).expanduser() / digest.hexdigest()[:24]
+    try:
+        folder = Path(base).expanduser()
+    except RuntimeError:  # a user without a home keeps nothing: where others may write is no place for code
+        folder = Path(os.devnull)
+    return folder / digest.hexdigest()[:24]
 
 
 def _compile(name: str, recipe: Recipe) -> tuple[str, bytes]:
@@ -91,6 +100,7 @@ def _compile(name: str, recipe: Recipe) -> tuple[str, bytes]:
         sys.stderr.write("refnet: compiling kernels for this machine; this happens once\n")
     import numba
 
+    add_symbols()
     function, signature = recipe()
     compiled = numba.cfunc(signature, error_model="numpy")(function)
     _compiled.append(name)
@@ -101,11 +111,7 @@ def _compile(name: str, recipe: Recipe) -> tuple[str, bytes]:
 def _load(symbol: str, code: bytes) -> int:
     import llvmlite.binding as llvm
 
-    # numba's wrapper names these for the case that a kernel raises. Ours cannot raise, so they are never called,
-    # but the linker wants an address.
-    for unused in ("numba_gil_ensure", "numba_gil_release"):
-        if not llvm.address_of_symbol(unused):
-            llvm.add_symbol(unused, ctypes.cast(ctypes.pythonapi.PyErr_Clear, ctypes.c_void_p).value)
+    add_symbols()
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()

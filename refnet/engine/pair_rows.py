@@ -8,12 +8,14 @@ from typing import Any
 from numba import types
 
 from refnet.engine import pairs
-from refnet.engine.intrinsics import load_float64, select, store_float64
+from refnet.engine.formulas import Reading
+from refnet.engine.intrinsics import load_float64, select as select_one, store_float64
+from refnet.engine.lanes import over_lanes
 from refnet.engine.pair_words import exp_times
 from refnet.engine.pairs import Pair
 from refnet.engine.rows import highest, total_of_pairs
-from refnet.engine.table import BLOCK
-from refnet.engine.trace import Number, compiled
+from refnet.engine.table import APART, BLOCK
+from refnet.engine.trace import Number, select
 
 #: Which of a rowwise formula's arguments (x, highest, term, rest) are pairs.
 LOWS = (False, False, True, True)
@@ -28,17 +30,25 @@ def _term_below(x: Number, top: Number) -> tuple[Number, Number]:
     return term.high, term.low
 
 
-def rowwise(formula: Any) -> Any:
+def rowwise(reading: Reading) -> Any:
     """Return the kernel for a rowwise formula in pairs, as `refnet.engine.kernels` has it for the other dtypes.
 
     The work space holds five numbers for each entry of the block: its row's highest entry, its term, its row's rest,
     and the low parts of both; then for each row how many entries are the highest.
     """
-    term_below = compiled(_term_below)
-    find_highest = highest("float64")
+
+    def result(x: Number, top: Number, term: Number, term_low: Number, rest: Number, rest_low: Number) -> tuple[Number]:
+        high, low = term * (1.0 / SHIFT), term_low * (1.0 / SHIFT)
+        high = select(x == top, 1.0 + high, high)
+        return (reading(x, top, high, low, rest * (1.0 / SHIFT), rest_low * (1.0 / SHIFT)),)
+
+    wide = "float64"
+    find_highest = highest(wide)
+    find_terms = over_lanes(_term_below, (wide, wide), (wide, wide), live=8)
+    find_results = over_lanes(result, (wide,) * 6, (wide,), live=8)
 
     def run(x: int, y: int, rows: int, columns: int, parameters: int, work: int) -> None:
-        block, room = max(1, BLOCK // max(1, columns)), max(BLOCK, columns)
+        block, room = max(1, BLOCK // max(1, columns)), max(BLOCK, columns) + APART
         terms, rests, counts = work + 8 * room, work + 16 * room, work + 40 * room
         term_lows, rest_lows = work + 24 * room, work + 32 * room
         for first in range(0, rows, block):
@@ -47,10 +57,7 @@ def rowwise(formula: Any) -> Any:
             for r in range(count):
                 equal = find_highest(here + r * columns * 8, columns, work + 8 * r * columns)
                 store_float64(counts, r, types.float64(equal))
-            for i in range(count * columns):
-                term, low = term_below(load_float64(here, i), load_float64(work, i))
-                store_float64(terms, i, term)
-                store_float64(term_lows, i, low)
+            find_terms(count * columns, 0, here, work, terms, term_lows)
             for r in range(count):
                 start, equal = r * columns, load_float64(counts, r)
                 place = 8 * start
@@ -60,12 +67,7 @@ def rowwise(formula: Any) -> Any:
                 top = load_float64(work, start)
                 if top == -inf or (top == inf and equal > 1.0):
                     for i in range(start, start + columns):  # there is no limit: NaN at the highest entries
-                        store_float64(terms, i, select(load_float64(here, i) == top, nan, 0.0))
-            for i in range(count * columns):
-                value, top = load_float64(here, i), load_float64(work, i)
-                term, term_low = load_float64(terms, i) / SHIFT, load_float64(term_lows, i) / SHIFT
-                rest, rest_low = load_float64(rests, i) / SHIFT, load_float64(rest_lows, i) / SHIFT
-                term = select(value == top, 1.0 + term, term)
-                store_float64(there, i, formula(value, top, term, term_low, rest, rest_low))
+                        store_float64(terms, i, select_one(load_float64(here, i) == top, nan, 0.0))
+            find_results(count * columns, 0, here, work, terms, term_lows, rests, rest_lows, there)
 
     return run

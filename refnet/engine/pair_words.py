@@ -13,7 +13,7 @@ from typing import Any
 from refnet import elementary
 from refnet.engine import pairs, trace
 from refnet.engine.pairs import Pair, absolute, normalised, pair_of, times_power, where
-from refnet.engine.trace import I64, Number, bits_of, fma, from_bits, polynomial, select
+from refnet.engine.trace import Number, bits_of, fma, from_bits, polynomial, select
 
 # Adding 1.5 * 2^52 rounds to an integer and leaves it in the low bits.
 ROUNDER = 6755399441055744.0
@@ -109,8 +109,7 @@ def _constant(parts: tuple[float, float], like: Number) -> Pair:
 
 def _power_of_two(n: Number) -> Number:
     """Return 2^n for an integer -1022 <= n <= 1023; n = -1023 gives 0."""
-    builder, shifted = n.builder, bits_of(n + ROUNDER)
-    return from_bits(builder, builder.shl(builder.add(shifted, I64(1023)), I64(52)))
+    return from_bits((bits_of(n + ROUNDER) + 1023) << 52)
 
 
 def _scaled(x: Pair, n: Number) -> Pair:
@@ -194,11 +193,9 @@ def log1p(x: Any) -> Pair:
     """Return log(1 + x) = k ln 2 + log m, where 1 + x = 2^k m and m is between sqrt(1/2) and sqrt(2)."""
     (x,) = pair_of(x)
     u = x + 1.0
-    builder = u.high.builder
-    shifted = builder.add(bits_of(u.high), I64(ONE_BITS - SQRT_HALF_BITS))
-    exponent = builder.or_(builder.lshr(shifted, I64(52)), I64(0x4330000000000000))
-    k = from_bits(builder, exponent) - (4503599627370496.0 + 1023.0)
-    m = from_bits(builder, builder.add(builder.and_(shifted, I64(MANTISSA)), I64(SQRT_HALF_BITS)))
+    shifted = bits_of(u.high) + (ONE_BITS - SQRT_HALF_BITS)
+    k = from_bits((shifted >> 52) | 0x4330000000000000) - (4503599627370496.0 + 1023.0)
+    m = from_bits((shifted & MANTISSA) + SQRT_HALF_BITS)
     f = where(k == 0.0, x, Pair(m, u.low * _power_of_two(-k) if u.low is not None else None) - 1.0)
     y = _log_ratio(f / (f + 2.0)) + (Pair(k * LN2_HI) + Pair(k) * _constant(LN2_LO, k))
     y = where(absolute(x) < 2.0**-64, x, y)
@@ -243,6 +240,7 @@ IN_PAIRS: dict[Callable[..., Any], Callable[..., Pair]] = {
     elementary.normal_cdf: normal_cdf,
     elementary.normal_cdf_times: normal_cdf_times,
     elementary.ratio: pairs.ratio,
+    elementary.seldom: pairs.seldom,
     elementary.sqrt: pairs.sqrt,
     elementary.sum_odd: pairs.total,
     elementary.where: where,

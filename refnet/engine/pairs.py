@@ -12,6 +12,7 @@ What is left as an error is about 2^-100 of the numbers in the formula, more whe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from refnet.engine import trace
@@ -76,12 +77,7 @@ class Pair:
         return self.lift(other) / self
 
     def __pow__(self, power: Any) -> Pair:
-        if not isinstance(power, (int, float)) or power not in (1, 2, 3, 4):
-            raise TypeError(f"a formula raises to the power {power!r}")
-        result = self
-        for _ in range(int(power) - 1):
-            result = result * self
-        return result
+        return trace.small_power(self, power)
 
     def __neg__(self) -> Pair:
         return Pair(-self.high, None if self.low is None else -self.low)
@@ -150,13 +146,18 @@ def where(condition: Any, a: Any, b: Any) -> Pair:
     """Return a where the condition holds, else b."""
     if not isinstance(condition, Condition):
         raise TypeError(f"a formula uses a {type(condition).__name__} as a condition")
-    constant = Number(condition.builder, None)
+    constant = condition.number(0.0)
     x, y = (v if isinstance(v, Pair) else Pair(constant.lift(v)) for v in (a, b))
     high = trace.select(condition, x.high, y.high)
     if x.low is None and y.low is None:
         return Pair(high)
     lows = [high.constant(0.0) if low is None else low for low in (x.low, y.low)]
     return Pair(high, trace.select(condition, *lows))
+
+
+def seldom(condition: Any, rare: Callable[[], Any], usual: Any) -> Pair:
+    """Return ``rare()`` where the condition holds, else ``usual``; both are computed."""
+    return where(condition, rare(), usual)
 
 
 def absolute(x: Any) -> Pair:

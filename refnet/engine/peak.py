@@ -14,8 +14,8 @@ from refnet.engine.pack import pack
 
 __all__ = ["peak"]
 
-#: Lengths of the sum. A panel of 48 columns has 18 to 43 kB then, and first-level caches have 32 or 48: the shorter ones
-#: fit into any, and in the longer ones a block's beginning and end weigh less. The best counts.
+#: Lengths of the sum. A panel of 48 columns has 18 to 43 kB then, and first-level caches have 32 or 48: the shorter
+#: ones fit into any, and in the longer ones a block's beginning and end weigh less. The best counts.
 LENGTHS = (96, 128, 160, 192, 224)
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from refnet.engine.forward import activation_kernel, columns_code, parameter_values, walk_code, walk_door
+from refnet.engine.capi import usable
+from refnet.engine.forward import activation_kernel, columns_code, door, parameter_values, walk_code, walk_door
 from refnet.engine.machine import machine
 from refnet.engine.pack import pack, panel_columns
-from refnet.engine.table import COLUMNS, KERNEL, MATMUL, X, Y, work_size
-from refnet.engine.threads import get_num_threads
-from refnet.engine.workers import MOST, Ticket
+from refnet.engine.records import ARRAY_CLASS, CODE, COLUMNS, DTYPE, MOST, PYTHON, SCRATCH, SHAPE, TABLE
+from refnet.engine.table import KERNEL, MATMUL, X, Y, work_size
+from refnet.engine.workers import Ticket, team
 from refnet.layers.inputs import Shape, as_input
 from refnet.layers.operations import Activate, Call, Matmul, Operation
 
@@ -37,6 +38,9 @@ THREAD_ROWS, COLUMN_ROWS = 8, 64
 
 #: Multiply-adds after which a pass returns to Python for a moment, so that Ctrl-C can stop it: some 50 milliseconds.
 LONG_WORK = 2_000_000_000
+
+#: Multiply-adds of a call, about 10 microseconds of them, that keep the GIL and are run by the shortest way.
+SHORT_WORK = 200_000
 
 
 class Chain:
@@ -72,8 +76,7 @@ class Chain:
         self.column_bytes = COLUMN_ROWS * widest * dtype.itemsize
         self._place(rows, self.column_bytes, 3)
         self.column_table = np.array([head, *rows, [0] * COLUMNS], dtype=np.int64)
-        self.by_columns = self.work >= PANEL_WORK * self.units > 0
-        self.dtype_name = dtype.name
+        self.by_columns = self.work >= PANEL_WORK * self.units and min(widths) > 0
         self.walk = walk_door(dtype.name)
         self._free: list[tuple[int, NDArray[np.uint8]]] = []
         self._tickets: list[Ticket] = []
@@ -110,7 +113,7 @@ class Chain:
     def _place(rows: list[list[int]], buffer: int, buffers: int = 2) -> None:
         """Choose each step's source and target: from x through the buffers in turn to y.
 
-        No step works in place: where source and target overlap, compiled loops fall back to one number at a time.
+        No step works in place: a product reads a row again for every panel.
         """
         source, target = X, 0
         for row in rows:
@@ -122,11 +125,12 @@ class Chain:
         """x (rows, in), C-contiguous and of the chain's dtype -> y (rows, out)."""
         rows = len(x)
         y = np.empty((rows, self.out_width), self.dtype)
-        threads = get_num_threads() if rows >= self.parallel_rows else 1
+        threads = team() if rows >= self.parallel_rows else 1
         if threads > 1 and self.by_columns and rows < min(COLUMN_ROWS, THREAD_ROWS * threads):
-            self._run_columns(x, y, rows, min(threads, MOST))
+            self._share(x, y, threads, 0)
         elif threads > 1 and rows >= 2 * THREAD_ROWS:
-            self._run_rows(x, y, rows, min(threads, MOST))
+            parts = threads * -(-rows // (self.tile * threads))
+            self._share(x, y, threads, -(-rows // (parts * THREAD_ROWS)) * THREAD_ROWS)
         else:
             for first in range(0, rows, self.long_rows):
                 self._run(x, y, first, min(rows, first + self.long_rows))
@@ -136,31 +140,35 @@ class Chain:
         try:
             scratch = self._free.pop()
         except IndexError:
-            memory = np.empty(self.scratch_bytes, np.uint8)
-            scratch = (-(-memory.ctypes.data // 64) * 64, memory)
+            scratch = self._scratch()
         self.walk(self.address, x, y, first, last, scratch[0])
         self._free.append(scratch)
 
-    def _ticket(self, threads: int) -> Ticket:
+    def _scratch(self) -> tuple[int, NDArray[np.uint8]]:
+        """Return the address of new scratch memory, and what keeps it alive."""
+        memory = np.empty(self.scratch_bytes, np.uint8)
+        return -(-memory.ctypes.data // 64) * 64, memory
+
+    def door(self, python: Callable[[Any], NDArray[Any]]) -> Callable[[Any], NDArray[Any]]:
+        """Return ``python``, a function of x, with a short way for few rows (see `refnet.engine.doors.forward`)."""
+        if not usable():
+            return python
+        scratch, memory = self._scratch()
+        code = {CODE: walk_code(self.dtype.name), TABLE: self.address, SCRATCH: scratch}
+        classes = {ARRAY_CLASS: id(np.ndarray), DTYPE: id(self.dtype)}
+        limits = {COLUMNS: self.width, MOST: SHORT_WORK // max(1, self.work), SHAPE + 1: self.out_width}
+        return door("forward", {**code, **classes, **limits, PYTHON: id(python)}, python, self, memory)
+
+    def _share(self, x: NDArray[Any], y: NDArray[Any], threads: int, part: int) -> None:
+        """Run on several threads, in parts of so many rows, or by columns if that is 0."""
         ticket = self._tickets.pop() if self._tickets else None
         if ticket is None or ticket.threads != threads:
-            tables, shared = (self.address, self.column_table.ctypes.data), 3 * self.column_bytes
-            ticket = Ticket(*tables, threads, self.scratch_bytes, shared, self.units)
-        return ticket
-
-    def _run_columns(self, x: NDArray[Any], y: NDArray[Any], rows: int, threads: int) -> None:
-        ticket = self._ticket(threads)
-        ticket.run(x, y, rows, 0, columns_code(self.dtype_name))
-        self._tickets.append(ticket)
-
-    def _run_rows(self, x: NDArray[Any], y: NDArray[Any], rows: int, threads: int) -> None:
-        ticket = self._ticket(threads)
-        parts = threads * -(-rows // (self.tile * threads))
-        part = -(-rows // (parts * THREAD_ROWS)) * THREAD_ROWS
-        most = threads * self.long_rows
-        for first in range(0, rows, most):
-            here, there = (x, y) if rows <= most else (x[first : first + most], y[first : first + most])
-            ticket.run(here, there, len(here), part, walk_code(self.dtype_name))
+            columns = (columns_code(self.dtype.name), self.column_table.ctypes.data) if self.by_columns else (0, 0)
+            shared = 3 * self.column_bytes if self.by_columns else 0
+            ticket = Ticket(threads, self.scratch_bytes, (walk_code(self.dtype.name), self.address), columns, shared)
+        step = threads * self.long_rows if part else len(x)
+        for first in range(0, len(x), step):
+            ticket.run(x, y, first, min(len(x), first + step), part)
         self._tickets.append(ticket)
 
 
@@ -205,6 +213,10 @@ class Plan:
         ):
             return self._general(x)
         return self._only(x)
+
+    def door(self) -> Callable[[Any], NDArray[Any]]:
+        """Return the plan as a function that does the same in less time, where x is small and plain."""
+        return self if self._only is None else self._only.door(self)
 
     def _general(self, x: Any) -> NDArray[Any]:
         shape = self.in_shape or (None, self.in_features)

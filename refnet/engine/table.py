@@ -17,6 +17,11 @@ X, Y = -1, -2
 BLOCK = 1024
 
 
+#: By how many float64 the arrays of a rowwise kernel's work space are longer than the numbers in them. Arrays that lie
+#: a power of two apart fall into the same places of the first-level cache, and a load waits for another's stores.
+APART = 40
+
+
 def work_size(columns: int) -> int:
     """Return how many float64 a kernel needs as work space for rows of ``columns``."""
-    return 5 * max(BLOCK, columns) + BLOCK
+    return 5 * (max(BLOCK, columns) + APART) + BLOCK

@@ -1,25 +1,23 @@
-"""How many threads a forward pass may use, and the pool that they come from."""
+"""How many threads a forward pass may use."""
 
 from __future__ import annotations
 
 import functools
 import operator
 import os
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from refnet.errors import ArgumentError
 
-__all__ = ["cores", "get_num_threads", "run", "set_num_threads"]
+__all__ = ["cores", "get_num_threads", "set_num_threads"]
 
 _chosen: int | None = None
-_lock = threading.Lock()
 
 
 def set_num_threads(n: int) -> None:
     """Set how many threads a forward pass may use. Results do not depend on it.
+
+    No more run than there are cores for them.
 
     Raises
     ------
@@ -51,14 +49,13 @@ def _default() -> int:
         if not given.isdecimal() or int(given) < 1:
             raise ArgumentError(f"REFNET_NUM_THREADS: accepted: an integer of at least 1, found {given!r}")
         return int(given)
-    return cores()
+    return max(1, min(cores(), _cgroup_cores()))
 
 
 @functools.cache
 def cores() -> int:
-    """Return how many cores this process may use."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(allowed, _cgroup_cores()))
+    """Return how many cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _cgroup_cores() -> int:
@@ -68,21 +65,3 @@ def _cgroup_cores() -> int:
     except (OSError, ValueError):
         return 1 << 30
     return 1 << 30 if quota == "max" else max(1, int(quota) // int(period))
-
-
-@functools.cache
-def _pool(process: int, workers: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(workers, thread_name_prefix="refnet")
-
-
-def run(task: Callable[[int], None], parts: int) -> None:
-    """Call ``task(0)`` to ``task(parts - 1)`` at once, the first of them on the calling thread."""
-    if parts == 1:
-        task(0)
-        return
-    with _lock:
-        pool = _pool(os.getpid(), max(1, get_num_threads() - 1))
-    others = [pool.submit(task, part) for part in range(1, parts)]
-    task(0)
-    for other in others:
-        other.result()

@@ -1,8 +1,8 @@
 """Running a Python function once, at compile time, on numbers that write down what is done to them.
 
-A `Number` stands for a float64 that the compiled code will have. Its operators emit one LLVM instruction each, so a
-function of Numbers becomes straight-line code with every call inlined. numba would need a type, a data model and an
-overload for each operator and each word to do the same.
+A `Number` stands for a float64 that the compiled code will have, or for a vector of them. Its operators emit one LLVM
+instruction each, so a function of Numbers becomes straight-line code with every call inlined. numba would need a type,
+a data model and an overload for each operator and each word to do the same, and has no vectors.
 """
 
 from __future__ import annotations
@@ -32,6 +32,12 @@ class Condition:
     def __or__(self, other: Condition) -> Condition:
         return Condition(self.builder, self.builder.or_(self.value, _condition(other).value))
 
+    def number(self, value: float) -> Number:
+        """Return a constant with as many lanes as this has."""
+        kind = self.value.type
+        numbers = ir.VectorType(F64, kind.count) if isinstance(kind, ir.VectorType) else F64
+        return Number(self.builder, like(numbers, ir.Constant(F64, float(value))))
+
     def __invert__(self) -> Condition:
         return Condition(self.builder, self.builder.not_(self.value))
 
@@ -40,7 +46,7 @@ class Condition:
 
 
 class Number:
-    """A float64 of the code under construction."""
+    """A float64, or a vector of them, of the code under construction."""
 
     __slots__ = ("builder", "value")
     __hash__ = None  # type: ignore[assignment]
@@ -49,8 +55,8 @@ class Number:
         self.builder, self.value = builder, value
 
     def constant(self, value: float) -> Number:
-        """Return a constant of the same code."""
-        return Number(self.builder, ir.Constant(F64, float(value)))
+        """Return a constant of the same code, in every lane."""
+        return Number(self.builder, like(self.value.type, ir.Constant(F64, float(value))))
 
     def _emit(self, instruction: str, left: Number | float, right: Number | float) -> Number:
         a, b = self.lift(left), self.lift(right)
@@ -85,25 +91,58 @@ class Number:
     def __truediv__(self, other: Number | float) -> Number:
         return self._emit("fdiv", self, other)
 
+    def __rtruediv__(self, other: float) -> Number:
+        return self._emit("fdiv", other, self)
+
+    def __pow__(self, power: Any) -> Number:
+        return small_power(self, power)
+
+    def __abs__(self) -> Number:
+        return absolute(self)
+
+    def __bool__(self) -> bool:
+        raise TypeError("a formula asks whether a number is 0")
+
     def __neg__(self) -> Number:
         return Number(self.builder, self.builder.fneg(self.value))
 
-    def compare(self, sign: str, other: Number | float) -> Condition:
-        """Compare as IEEE 754 does: with a NaN, only ``!=`` holds."""
-        emit = self.builder.fcmp_unordered if sign == "!=" else self.builder.fcmp_ordered
+    def compare(self, sign: str, other: Number | float, unordered: bool = False) -> Condition:
+        """Compare as IEEE 754 does: with a NaN, only ``!=`` holds; or any sign, if ``unordered``."""
+        emit = self.builder.fcmp_unordered if sign == "!=" or unordered else self.builder.fcmp_ordered
         return Condition(self.builder, emit(sign, self.value, self.lift(other).value))
 
     def __lt__(self, other: Number | float) -> Condition:
         return self.compare("<", other)
 
+    def __le__(self, other: Number | float) -> Condition:
+        return self.compare("<=", other)
+
     def __gt__(self, other: Number | float) -> Condition:
         return self.compare(">", other)
+
+    def __ge__(self, other: Number | float) -> Condition:
+        return self.compare(">=", other)
 
     def __eq__(self, other: Number | float) -> Condition:  # type: ignore[override]
         return self.compare("==", other)
 
     def __ne__(self, other: Number | float) -> Condition:  # type: ignore[override]
         return self.compare("!=", other)
+
+
+def like(kind: Any, constant: Any) -> Any:
+    """Return a scalar constant as one of a type: itself, or a vector with it in every lane."""
+    return ir.Constant(kind, [constant] * kind.count) if isinstance(kind, ir.VectorType) else constant
+
+
+def small_power(x: Any, power: Any) -> Any:
+    """Return x to the power 1, 2, 3 or 4 by repeated products."""
+    if not isinstance(power, (int, float)) or power not in (1, 2, 3, 4):
+        raise TypeError(f"a formula raises to the power {power!r}")
+    result = x
+    for _ in range(int(power) - 1):
+        result = result * x
+    return result
 
 
 def _condition(value: Any) -> Condition:
@@ -114,19 +153,43 @@ def _condition(value: Any) -> Condition:
 
 def _call(name: str, *numbers: Number) -> Number:
     """Call one of LLVM's functions of float64 numbers."""
-    builder = numbers[0].builder
-    function = builder.module.declare_intrinsic(name, [F64], ir.FunctionType(F64, [F64] * len(numbers)))
+    builder, kind = numbers[0].builder, numbers[0].value.type
+    full = f"{name}.v{kind.count}f64" if isinstance(kind, ir.VectorType) else f"{name}.f64"
+    function = builder.module.globals.get(full)
+    if function is None:
+        function = ir.Function(builder.module, ir.FunctionType(kind, [kind] * len(numbers)), full)
     return Number(builder, builder.call(function, [number.value for number in numbers]))
 
 
 def fma(a: Number, b: Number | float, c: Number | float) -> Number:
     """Return a * b + c with one rounding."""
-    return Number(a.builder, a.builder.fma(a.value, a.lift(b).value, a.lift(c).value))
+    return _call("llvm.fma", a, a.lift(b), a.lift(c))
 
 
 def select(condition: Condition, a: Number, b: Number | float) -> Number:
     """Return a where the condition holds, else b."""
     return Number(a.builder, a.builder.select(_condition(condition).value, a.value, a.lift(b).value))
+
+
+def seldom(condition: Condition, rare: Callable[[], Number], usual: Number) -> Number:
+    """Return ``rare()`` where the condition holds, else ``usual``. If no lane needs it, its code is skipped."""
+    builder, mask = usual.builder, _condition(condition).value
+    asked = mask
+    if isinstance(mask.type, ir.VectorType):
+        bits = ir.IntType(mask.type.count)
+        asked = builder.icmp_unsigned("!=", builder.bitcast(mask, bits), ir.Constant(bits, 0))
+    before = builder.block
+    some, after = builder.append_basic_block("seldom"), builder.append_basic_block("seldom.end")
+    builder.cbranch(asked, some, after).set_weights([1, 50])
+    builder.position_at_end(some)
+    mixed = select(condition, rare(), usual).value
+    last = builder.block
+    builder.branch(after)
+    builder.position_at_end(after)
+    result = builder.phi(mixed.type)
+    result.add_incoming(usual.value, before)
+    result.add_incoming(mixed, last)
+    return Number(builder, result)
 
 
 def absolute(x: Number) -> Number:
@@ -152,14 +215,58 @@ def polynomial(coefficients: tuple[float, ...], x: Number) -> Number:
     return value
 
 
-def bits_of(x: Number) -> Any:
-    """Return the 64 bits, as an LLVM integer."""
-    return x.builder.bitcast(x.value, I64)
+class Bits:
+    """The 64 bits of a Number, to compute with as an integer."""
+
+    __slots__ = ("builder", "value")
+
+    def __init__(self, builder: Any, value: Any) -> None:
+        self.builder, self.value = builder, value
+
+    def _emit(self, instruction: str, other: Bits | int) -> Bits:
+        value = other.value if isinstance(other, Bits) else like(self.value.type, I64(other))
+        return Bits(self.builder, getattr(self.builder, instruction)(self.value, value))
+
+    def __add__(self, other: Bits | int) -> Bits:
+        return self._emit("add", other)
+
+    def __and__(self, other: Bits | int) -> Bits:
+        return self._emit("and_", other)
+
+    def __or__(self, other: Bits | int) -> Bits:
+        return self._emit("or_", other)
+
+    def __xor__(self, other: Bits) -> Bits:
+        return self._emit("xor", other)
+
+    def __lshift__(self, count: int) -> Bits:
+        return self._emit("shl", count)
+
+    def __rshift__(self, count: int) -> Bits:
+        return self._emit("lshr", count)
+
+    def filled_with_sign(self) -> Bits:
+        """Return -1 where the sign bit is set, else 0."""
+        return self._emit("ashr", 63)
+
+    def where(self, condition: Condition) -> Bits:
+        """Return these bits where the condition holds, else 0."""
+        none = ir.Constant(self.value.type, None)
+        return Bits(self.builder, self.builder.select(_condition(condition).value, self.value, none))
 
 
-def from_bits(builder: Any, bits: Any) -> Number:
+def bits_of(x: Number) -> Bits:
+    """Return the 64 bits of a number."""
+    kind = x.value.type
+    integers = ir.VectorType(I64, kind.count) if isinstance(kind, ir.VectorType) else I64
+    return Bits(x.builder, x.builder.bitcast(x.value, integers))
+
+
+def from_bits(bits: Bits) -> Number:
     """Return the float64 with these bits."""
-    return Number(builder, builder.bitcast(bits, F64))
+    kind = bits.value.type
+    numbers = ir.VectorType(F64, kind.count) if isinstance(kind, ir.VectorType) else F64
+    return Number(bits.builder, bits.builder.bitcast(bits.value, numbers))
 
 
 def compiled(function: Callable[..., tuple[Number, ...]]) -> Any:

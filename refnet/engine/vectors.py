@@ -61,6 +61,23 @@ def masked_store(builder: Any, value: Any, address: Any, mask: Any) -> None:
     builder.call(function, [value, pointer, I32(size_of(value.type.element)), mask])
 
 
+def load(builder: Any, vector: Any, address: Any, mask: Any = None) -> Any:
+    """Load a vector, or its lanes of the mask; the others are 0."""
+    if mask is not None:
+        return masked_load(builder, vector, address, mask, ir.Constant(vector, None))
+    loaded = builder.load(address_as(builder, address, vector))
+    loaded.align = size_of(vector.element)
+    return loaded
+
+
+def store(builder: Any, value: Any, address: Any, mask: Any = None) -> None:
+    """Store a vector, or its lanes of the mask."""
+    if mask is not None:
+        masked_store(builder, value, address, mask)
+    else:
+        builder.store(value, address_as(builder, address, value.type)).align = size_of(value.type.element)
+
+
 def prefetch(builder: Any, address: Any) -> None:
     """Ask for the cache line at an address; it may be any address, also one that does not exist."""
     pointer = address_as(builder, address, I64)

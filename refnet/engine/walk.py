@@ -1,4 +1,4 @@
-"""The compiled forward pass: rows in tiles through every step of a Plan's table, or one step's columns at a time.
+"""The compiled forward pass: rows in tiles through every step of a Plan's table, or columns shared by threads.
 
 Both are compiled once per dtype and serve every model: the table says which weights, and the addresses in it
 say which activation kernels.
@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import types
+from numba import njit, types
 
+from refnet.engine.atomics import add, read, swap
 from refnet.engine.gemm import matmul
 from refnet.engine.handover import wait
 from refnet.engine.intrinsics import call_kernel, data_of, load_int64
 from refnet.engine.pack import panel_columns
 from refnet.engine.table import COLUMNS, MATMUL, X, Y
-from refnet.engine.workers import DONE, ROWS, SHARED, X_ARRAY, Y_ARRAY
+from refnet.engine.workers import DONE, NEXT, SHARED
 
 SIGNATURE = types.void(*[types.int64] * 6)
 
@@ -53,26 +54,21 @@ def walk(dtype: str) -> Any:
 def walk_columns(dtype: str) -> Any:
     """Return the Python function to compile for a pass of few rows that several threads share.
 
-    It runs one unit of the table: one panel of a product for all rows, with the elementwise activation after it, or
-    a whole step of another kind. Column 7 of a step counts the units up to its end, and a unit waits until all
-    units before its step are done. Units are taken in order, so whatever a thread waits for is being worked on.
+    A unit of work is one panel of a product for all rows, with the elementwise activation after it, or a whole step of
+    another kind. Word 7 of a step counts the units up to its end. A thread waits until all units of the steps before
+    are done and only then takes one, so that nobody ever waits for what a waiting thread has taken.
 
-    Its arguments: the address of the table; the address of the ticket (see `refnet.engine.workers`); one that it
-    does not need; the unit and the one after it; the address of the thread's scratch memory.
+    Its arguments: the address of the table (see `refnet.engine.table`); the address of the ticket (see
+    `refnet.engine.workers`); the ndarray objects x (rows, in) and y (rows, out); the number of rows; the address of
+    the thread's scratch memory.
     """
     product = matmul(dtype)
     size = 4 if dtype == "float32" else 8
     width = panel_columns(size)
 
-    def run(table: int, ticket: int, unused: int, unit: int, after: int, scratch: int) -> None:
-        x, y = data_of(load_int64(ticket, X_ARRAY)), data_of(load_int64(ticket, Y_ARRAY))
-        shared, rows = load_int64(ticket, SHARED), load_int64(ticket, ROWS)
-        work = scratch + load_int64(table, 4)
-        step = table + COLUMNS * 8
-        while unit >= load_int64(step, 7):
-            step += COLUMNS * 8
-        before, end = load_int64(step - COLUMNS * 8, 7), load_int64(step, 7)
-        wait(ticket, DONE, before)
+    @njit(error_model="numpy")
+    def run_unit(step: int, unit: int, end: int, places: Any, rows: int, work: int) -> None:
+        x, y, shared = places
         source, target = load_int64(step, 1), load_int64(step, 2)
         a = shared + source if source != X else x
         b = shared + target if target != Y else y
@@ -80,15 +76,31 @@ def walk_columns(dtype: str) -> Any:
         if load_int64(step, 0) != MATMUL:
             call_kernel(load_int64(step, 5), a, b, rows, columns, load_int64(step, 6), work)
             return
-        first = (unit - before) * width
-        last = min(columns, first + width)
+        first, last = unit * width, min(columns, (unit + 1) * width)
         product(a, load_int64(step, 5), b, rows, inner, columns, load_int64(step, 6), first, last)
         step += COLUMNS * 8
-        if load_int64(step, 7) == end:  # an activation without units of its own, so it goes with the product
+        if load_int64(step, 7) == end:  # an activation that has no unit of its own
             target = load_int64(step, 2)
             c = shared + target if target != Y else y
             for r in range(rows):
                 place = (r * columns + first) * size
                 call_kernel(load_int64(step, 5), b + place, c + place, 1, last - first, load_int64(step, 6), work)
+
+    def run(table: int, ticket: int, x_array: int, y_array: int, rows: int, scratch: int) -> None:
+        places = data_of(x_array), data_of(y_array), load_int64(ticket, SHARED)
+        work = scratch + load_int64(table, 4)
+        before = 0
+        for i in range(1, load_int64(table, 0) + 1):
+            step = table + i * COLUMNS * 8
+            end = load_int64(step, 7)
+            if end > before:
+                wait(ticket, DONE, before)
+                unit = read(ticket, NEXT)
+                while unit < end:
+                    if swap(ticket, NEXT, unit, unit + 1):
+                        run_unit(step, unit - before, end, places, rows, work)
+                        add(ticket, DONE, 1)
+                    unit = read(ticket, NEXT)
+                before = end
 
     return run

@@ -1,13 +1,13 @@
-"""Threads that wait for parts of forward passes, in compiled code and without the GIL.
+"""Threads that share the work of a call, in compiled code and without the GIL.
 
-A hand-over between Python threads takes some 20 microseconds, more than many a forward pass. A worker spins on a
-mailbox instead, for a little while after its last work, and then blocks on a lock, so that an idle process burns
-nothing. What runs there is in `refnet.engine.handover`; this file starts, wakes and ends the threads.
+A hand-over between Python threads takes 20 to 40 microseconds, more than many a forward pass. A worker instead looks
+at a mailbox for a little while after its last work, and then sleeps until it is woken, so that an idle process burns
+nothing. What runs there is in `refnet.engine.handover`; this file starts the threads and says what stands where.
 """
 
 from __future__ import annotations
 
-import atexit
+import _thread
 import contextlib
 import ctypes
 import functools
@@ -19,33 +19,49 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from refnet.engine import threads
+from refnet.engine.forward import six_words, walk_code
 from refnet.engine.objects import native
+from refnet.engine.table import KERNEL, X, Y, work_size
 
-__all__ = ["MOST", "Ticket", "ready"]
+__all__ = ["HANDOVER", "Ticket", "handover_code", "share_kernel", "team"]
 
-#: A mailbox is one word in two cache lines of its own: one of these states, or the address of a ticket to fetch.
-ASLEEP, IDLE, RUNNING = 0, 1, 2
-MAILBOX_WORDS = 16
+#: The functions of `refnet.engine.handover` that are called from here.
+HANDOVER = ("lead", "serve")
 
-#: The words of a ticket. Those that threads change are in cache lines of their own.
-FUNCTION, TABLE, FIRST, SECOND, ROWS, TOTAL, PART, YIELD = range(8)
-MAILBOXES, WORKERS, SCRATCH, STRIDE, UNITS, X_ARRAY, Y_ARRAY, SHARED = range(8, 16)
-ROW_TABLE, COLUMN_TABLE = 16, 17
-NEXT, DONE, JOINED, FINISHED = 32, 48, 64, 65
-TICKET_WORDS = 80
+#: A mailbox: its state, which is one of these or the address of a ticket to fetch, and the lock to sleep on. It has
+#: two cache lines, as processors fetch them in pairs.
+STATE, LOCK, BOX_WORDS = 0, 1, 16
+ABSENT, ASLEEP, IDLE, RUNNING = range(4)
 
-#: More threads than this are not started.
-MOST = 64
+#: Where the first mailbox would be stands how many there are.
+COUNT = 0
 
-#: Pauses that a worker without work spins for: some 200 microseconds.
+#: The words of a ticket, the last ones in pairs of cache lines of their own, since the threads change them.
+ROW_CODE, ROW_TABLE, COLUMN_CODE, COLUMN_TABLE, BOXES, WORKERS, SCRATCH, STRIDE, SHARED = range(9)
+CODE, TABLE, X_ARRAY, Y_ARRAY, LAST, PART = range(9, 15)
+NEXT, DONE, JOINED, FINISHED, TICKET_WORDS = 16, 32, 48, 49, 64
+
+#: More workers than this are not started.
+MOST = 63
+
+#: Pauses for which a worker without work looks for some: some 130 microseconds on a Zen 5.
 PAUSES = 8192
 
-_mailboxes = np.zeros((MOST + 1) * MAILBOX_WORDS, np.int64)
-_first = (-_mailboxes.ctypes.data % (8 * MAILBOX_WORDS)) // 8
-_boxes: int = _mailboxes[_first:].ctypes.data
-_states = memoryview(_mailboxes)[_first::MAILBOX_WORDS]
+#: Parts per thread of an array that goes through one kernel, and the numbers that a part has at least.
+PARTS, PART_NUMBERS = 4, 1 << 14
+
+
+def _lasting(words: int) -> NDArray[np.int64]:
+    """Return zeros at the start of a pair of cache lines that are never freed: workers outlive the interpreter."""
+    memory = np.zeros(words + BOX_WORDS, np.int64)
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(memory))
+    start = -memory.ctypes.data % (8 * BOX_WORDS) // 8
+    return memory[start : start + words]
+
+
+_boxes = _lasting((1 + MOST) * BOX_WORDS).reshape(1 + MOST, BOX_WORDS)
 _lock = threading.Lock()
-_workers: list[_Worker] = []
 
 
 class Ticket:
@@ -53,128 +69,138 @@ class Ticket:
 
     Parameters
     ----------
-    row_table, column_table : int
-        Addresses of the Plan's tables: for parts that are rows, and for parts that are columns.
     threads : int
         How many may take part, the caller included.
-    scratch_bytes, shared_bytes : int
-        Scratch memory of each, and of all together.
-    units : int
-        How many units of work the columns' table has.
+    scratch_bytes : int
+        Scratch memory of each.
+    rows : tuple of int
+        The addresses of the code and of the table for parts that are rows (see `refnet.engine.walk.walk`).
+    columns : tuple of int, optional
+        The same for parts that are columns (see `refnet.engine.walk.walk_columns`).
+    shared_bytes : int, optional
+        Memory that all have together, for columns.
     """
 
     def __init__(
-        self, row_table: int, column_table: int, threads: int, scratch_bytes: int, shared_bytes: int, units: int
+        self,
+        threads: int,
+        scratch_bytes: int,
+        rows: tuple[int, int],
+        columns: tuple[int, int] = (0, 0),
+        shared_bytes: int = 0,
     ) -> None:
         self.threads = threads
         stride, shared_bytes = -(-scratch_bytes // 128) * 128, -(-shared_bytes // 128) * 128
         self.memory = np.empty(128 + 8 * TICKET_WORDS + shared_bytes + threads * stride, np.uint8)
         self.address = -(-self.memory.ctypes.data // 128) * 128
-        start = self.address - self.memory.ctypes.data
+        start, shared = self.address - self.memory.ctypes.data, self.address + 8 * TICKET_WORDS
         words = self.memory[start : start + 8 * TICKET_WORDS].view(np.int64)
-        shared = self.address + 8 * TICKET_WORDS
-        words[[ROW_TABLE, COLUMN_TABLE, UNITS]] = row_table, column_table, units
-        words[[YIELD, MAILBOXES, WORKERS]] = _sched_yield(), _boxes, threads - 1
-        words[[SCRATCH, STRIDE, SHARED]] = shared + shared_bytes, stride, shared
+        words[:SHARED] = *rows, *columns, _boxes.ctypes.data, threads - 1, shared + shared_bytes, stride
+        words[SHARED] = shared
         self._lead = _lead()
 
-    def run(self, x: NDArray[Any], y: NDArray[Any], rows: int, part: int, code: int) -> None:
-        """Call compiled code for all rows, in parts of ``part`` rows; or, if that is 0, for all units of columns."""
-        ready(self.threads - 1)
-        self._lead(self.address, x, y, rows, part, code)
+    def run(self, x: NDArray[Any], y: NDArray[Any], first: int, last: int, part: int) -> None:
+        """Run rows of x, in parts of ``part`` rows; or all of them by columns, if that is 0."""
+        if self.threads - 1 > _boxes.item(0):
+            _start(self.threads - 1)
+        self._lead(self.address, x, y, first, last, part)
 
 
-class _Worker:
-    """A thread and its mailbox."""
-
-    def __init__(self, index: int) -> None:
-        self.bell = threading.Lock()
-        self.bell.acquire()
-        self.stopping = False
-        # More workers than there are cores would only take the cores from those at work: they sleep at once.
-        pauses = PAUSES if index < _cores() - 1 else 0
-        arguments = _boxes + index * MAILBOX_WORDS * 8, pauses, _sched_yield()
-        self.thread = threading.Thread(target=self._run, args=(_serve(), arguments), name="refnet", daemon=True)
-        self.thread.start()
-
-    def _run(self, serve: Callable[..., None], arguments: tuple[int, int, int]) -> None:
-        while True:
-            self.bell.acquire()
-            if self.stopping:
-                return
-            serve(*arguments)
-
-    def wake(self) -> None:
-        with contextlib.suppress(RuntimeError):  # another thread was faster
-            self.bell.release()
+def team() -> int:
+    """Return how many threads may share a call: as many as were chosen, but no more than there are cores to run them."""
+    return min(threads.get_num_threads(), threads.cores(), MOST + 1)
 
 
-def ready(count: int) -> None:
-    """See to it that ``count`` workers exist and are awake, or on their way."""
-    if len(_workers) < count:
-        _start(count)
-    for index in range(count):
-        if _states[index] == ASLEEP:
-            _workers[index].wake()
+def share_kernel(
+    kernel: tuple[int, int], x: NDArray[Any], y: NDArray[Any], rows: int, widths: tuple[int, int], count: int
+) -> None:
+    """Run one kernel over arrays, on ``count`` threads.
+
+    Parameters
+    ----------
+    kernel : tuple of int
+        The addresses of the kernel and of its parameters.
+    x, y : ndarray
+        C-contiguous, of the dtype that the kernel reads and writes.
+    rows : int
+    widths : tuple of int
+        How many numbers a row of x and a row of y has.
+    count : int
+    """
+    part = max(-(-rows // (PARTS * count)), PART_NUMBERS // max(1, *widths))
+    part = -(-part // 16) * 16 if max(widths) == 1 else part  # whole cache lines
+    step = [KERNEL, X, Y, *widths, *kernel, 0]
+    table = np.array([[1, part, *widths, 0, 0, 0, 0], step], np.int64)
+    code = walk_code(x.dtype.name)
+    ticket = Ticket(count, 8 * work_size(max(widths)) if max(widths) > 1 else 0, (code, table.ctypes.data))
+    ticket.run(np.asarray(x), np.asarray(y), 0, rows, part)
 
 
 def _start(count: int) -> None:
+    """Have ``count`` workers, or as many as the system allows: the callers do what nobody else takes."""
+    serve = _serve()
     with _lock:
-        while len(_workers) < count:
-            _workers.append(_Worker(len(_workers)))
+        for index in range(int(_boxes[0, COUNT]) + 1, count + 1):
+            # Not threading.Thread, whose start waits for the new thread: Ctrl-C may come meanwhile, and at the
+            # interpreter's end the thread never does. A system that refuses one is not asked again. If Ctrl-C comes
+            # before the last line, the next call starts another worker for the mailbox: see `_work`.
+            with contextlib.suppress(RuntimeError):
+                _thread.start_new_thread(_work, (serve, index))
+            _boxes[0, COUNT] = index
 
 
-@atexit.register
-def _stop() -> None:
-    """End the threads while the interpreter is whole."""
-    for worker in _workers:
-        worker.stopping = True
-        worker.wake()
-    for worker in _workers:
-        worker.thread.join(1.0)
+def _work(serve: Callable[[int, int], None], index: int) -> None:
+    box = _boxes[index]
+    with _lock:
+        if box[STATE] != ABSENT:
+            return
+        box[LOCK] = _taken_lock()
+        box[STATE] = IDLE
+    serve(box.ctypes.data, PAUSES)
+
+
+def _taken_lock() -> int:
+    """Return the address of a new lock of CPython's, which is taken, and lives for ever."""
+    api = ctypes.pythonapi
+    api.PyThread_allocate_lock.restype = ctypes.c_void_p
+    api.PyThread_acquire_lock.argtypes = (ctypes.c_void_p, ctypes.c_int)
+    lock = api.PyThread_allocate_lock()
+    if lock is None:
+        raise MemoryError
+    api.PyThread_acquire_lock(lock, 1)
+    return int(lock)
 
 
 def _forget() -> None:
-    """After a fork the child has the mailboxes, but nobody who reads them."""
+    """Threads do not survive a fork: the child has their mailboxes, but nobody who reads them."""
     global _lock
     _lock = threading.Lock()
-    _workers.clear()
-    _mailboxes[:] = ASLEEP
+    _boxes[:] = 0
+    threads.cores.cache_clear()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
 
 
-def _cores() -> int:
-    from refnet.engine.threads import cores
-
-    return cores()
-
-
 @functools.cache
-def _sched_yield() -> int:
-    """Return the address of the system's function that lets other threads run."""
-    yielding = ctypes.CDLL(None).sched_yield if os.name == "posix" else ctypes.windll.kernel32.SwitchToThread  # type: ignore[attr-defined]
-    return int(ctypes.cast(yielding, ctypes.c_void_p).value or 0)
+def handover_code(name: str) -> int:
+    """Return the address of a function of `refnet.engine.handover`."""
+
+    def recipe() -> tuple[Any, Any]:
+        from refnet.engine import handover
+
+        return getattr(handover, name), handover.SIGNATURES[name]
+
+    return native(f"handover-{name}", recipe)
 
 
 @functools.cache
 def _lead() -> Callable[..., None]:
-    def recipe() -> tuple[Any, Any]:
-        from refnet.engine import handover
-
-        return handover.lead, handover.LEAD
-
-    integer, array = ctypes.c_int64, ctypes.py_object
-    return ctypes.CFUNCTYPE(None, integer, array, array, integer, integer, integer)(native("lead", recipe))
+    array, word = ctypes.py_object, ctypes.c_int64
+    return six_words(handover_code("lead"), (word, array, array, word, word, word))
 
 
 @functools.cache
-def _serve() -> Callable[..., None]:
-    def recipe() -> tuple[Any, Any]:
-        from refnet.engine import handover
-
-        return handover.serve, handover.SERVE
-
-    return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(native("serve", recipe))
+def _serve() -> Callable[[int, int], None]:
+    return ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)(handover_code("serve"))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from refnet.activations.naming import LAYER_READERS
+from refnet.errors import did_you_mean
 from refnet.layers import initializers
 from refnet.layers.activation import ELU, Activation, LeakyReLU, ReLU
 from refnet.layers.configs import deserialize, serialize
@@ -41,3 +42,12 @@ def _read_layer(config: Mapping[str, Any], custom_objects: Mapping[str, Any]) ->
 
 
 LAYER_READERS.append(_read_layer)
+
+
+def __getattr__(name: str) -> Any:
+    """Say which layers there are: Keras has more, and who knows Keras will ask for them."""
+    if name.startswith("__"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    reason = " (it holds Python code, which refnet does not run)" if name == "Lambda" else ""
+    hint = did_you_mean(name, LAYERS) or f"; accepted: {', '.join(sorted(LAYERS))}"
+    raise AttributeError(f"refnet.layers has no {name!r}{reason}{hint}")

@@ -123,9 +123,7 @@ class Dense(Layer):
         """Return ``input_shape`` with ``units`` as last axis, and as the activation leaves it: glu halves it."""
         shape = as_shape(input_shape, self._who)
         if len(shape) < 2:
-            raise ShapeError(
-                f"{self._who}: input_shape {shape} has {len(shape)} axes; accepted: 2 or more, batch first"
-            )
+            raise ShapeError(f"{self._who}: input_shape {shape} is too short; accepted: two axes or more, batch first")
         return shape_after(self.activation, (*shape[:-1], self.units), self.dtype, self._who)
 
     def operations(self) -> tuple[Operation, ...]:
@@ -216,7 +214,7 @@ def _initializer(identifier: Any, who: str) -> Any:
 
 def _last_axis(shape: Shape, who: str) -> int:
     if len(shape) < 2:
-        raise ShapeError(f"{who}: input_shape {shape} has {len(shape)} axes; accepted: 2 or more, batch first")
+        raise ShapeError(f"{who}: input_shape {shape} is too short; accepted: two axes or more, batch first")
     if shape[-1] is None:
         raise ShapeError(f"{who}: the last axis of input_shape {shape} is None; accepted: a size")
     return shape[-1]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from refnet.layers.inputs import Shape, as_input
 from refnet.layers.operations import Activate, Call, Matmul, Operation
+
+if TYPE_CHECKING:
+    from refnet.engine.plan import Plan
 
 __all__ = ["Chain", "Ready", "Segment", "Simple", "make_ready"]
 
@@ -88,7 +91,7 @@ def _text(operation: Operation) -> str:
     return repr(operation.activation) if isinstance(operation, Activate) else getattr(operation, "text", "matmul")
 
 
-def make_plan(segment: Segment, who: str = "the layer", in_shape: Shape | None = None) -> Run:
+def make_plan(segment: Segment, who: str = "the layer", in_shape: Shape | None = None) -> Simple | Plan:
     """Return the engine's Plan for a segment; a Simple where there is no matrix to plan for.
 
     ``who`` and ``in_shape`` are for the check that the Plan makes of its input: see `refnet.engine.plan.Plan`.
@@ -118,8 +121,8 @@ def make_ready(segments: Sequence[Segment], accepted: Shape | None, who: str, in
     plans = tuple(make_plan(segment, who, accepted if place == 0 else None) for place, segment in enumerate(segments))
     plan = plans[0] if len(plans) == 1 else Chain(plans)
     simple = isinstance(plans[0], Simple)
-    if len(plans) == 1 and not simple and in_dtype is None and (accepted is None or len(accepted) == 2):
-        return Ready(plan, plan)  # the Plan checks for itself, in less time
+    if not isinstance(plan, (Simple, Chain)) and in_dtype is None and (accepted is None or len(accepted) == 2):
+        return Ready(plan, plan.door())  # the Plan checks for itself, in less time
     dtype = np.dtype(in_dtype or segments[0].dtype)
     width = segments[0].in_features
     any_rank = accepted is None

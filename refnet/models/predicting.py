@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from refnet.errors import ArgumentError
 from refnet.layers.layer import Layer
-from refnet.models.inputs import as_real_array, batch_rows, batches, check_shape
+from refnet.models.inputs import as_real_array, batch_rows, batches, check_shape, row_work
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -36,7 +36,7 @@ def predict(model: Layer, x: ArrayLike, batch_size: int | None, verbose: str | i
     ready = model._ready or model._make_ready(array)
     check_shape(array.shape, model.input_shape, model._who)
     row = max(math.prod(array.shape[1:]), math.prod(size or 1 for size in model.output_shape[1:]))
-    size = batch_rows(batch_size, row, model._who)
+    size = batch_rows(batch_size, row, row_work(model.weights, array.shape[1:]), model._who)
     rows = len(array)
     if rows <= size:
         return ready.run(array)

@@ -366,7 +366,7 @@ class Sequential(Layer):
         x : array_like
             (rows, ..., in)
         batch_size : int, optional
-            Rows per batch. It changes no bit of the result; None chooses.
+            At most so many rows at once. It changes no bit of the result; None chooses.
         verbose : {"auto", 0, 1, 2}
             0 never shows a bar. The others show one on a terminal, once several batches have taken a second.
         steps, callbacks : None

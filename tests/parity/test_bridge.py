@@ -176,7 +176,6 @@ def test_a_function_of_the_users_in_refnet_is_refused_by_name(keras):
         to_keras(model)
 
 
-@pytest.mark.skipif("glu" not in activations.names(), reason="glu is not in the book yet")
 def test_a_layer_behind_glu_is_refused_because_keras_cannot_run_it(keras):
     model = refnet.Sequential([refnet.Input((3,)), layers.Dense(4, "glu", name="g"), layers.Dense(2)])
     with pytest.raises(UnsupportedError, match="Dense 'g': Keras takes its output for 4 wide, though glu leaves 2"):

@@ -154,7 +154,6 @@ def test_what_predict_does_is_found_by_name(keras):
     assert {finding.name for finding in report.outputs[1].comparison.findings} == {"input in float32"}
 
 
-@pytest.mark.skipif("sparsemax" not in activations.names(), reason="sparsemax is not in the book yet")
 def test_keras_wrong_sparsemax_is_known_by_its_issue(keras):
     report = check(build([6, 8], ["sparsemax"], "float32", 1), through=("call",))
     assert report.verdict == "known difference"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -118,6 +119,39 @@ def test_ctrl_c_ends_quietly(keras, capsys, monkeypatch):
 
     monkeypatch.setattr(loading, "load", interrupted)
     assert run(capsys, "check", "x.keras") == (130, "", "parity: interrupted\n")
+
+
+def test_too_little_memory_is_one_sentence(keras, capsys, monkeypatch):
+    from parity import loading
+
+    def grows(what):
+        raise MemoryError("Unable to allocate 9 TiB")
+
+    monkeypatch.setattr(loading, "load", grows)
+    said = "parity: there is not enough memory (Unable to allocate 9 TiB); accepted: a smaller input\n"
+    assert run(capsys, "check", "x.keras") == (2, "", said)
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_reader_that_leaves_early_does_not_change_the_verdict(code, tmp_path):
+    """Rich ends the program with 1 when nobody reads any more; here 1 would say that the models differ."""
+    (tmp_path / "early.py").write_text(
+        "import argparse, sys\n"
+        "from parity import cli\n"
+        "class Report:\n"
+        f"    exit_code = {code}\n"
+        "    def __rich__(self): return 'a line\\n' * 100_000\n"
+        "sys.exit(cli._show(Report(), argparse.Namespace(json=None, html=None)))\n"
+    )
+    ran = subprocess.run(
+        ["bash", "-c", f"{sys.executable} {tmp_path / 'early.py'} | head -1; exit ${{PIPESTATUS[0]}}"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (code, "a line\n", "")
 
 
 def test_help_is_help(capsys):

@@ -58,7 +58,6 @@ def test_nan_that_comes_out_as_zero_is_seen():
     assert "NaN lost in a row" not in known.shown(sight("relu", [np.nan], [0.0]))
 
 
-@pytest.mark.skipif("sparsemax" not in activations.names(), reason="sparsemax is not in the book yet")
 def test_the_wrong_sparsemax_is_recognized_and_the_right_one_is_not():
     z = np.float32([[0.6, 0.5, 0.0], [3.0, 0.0, 0.0]])
     wrong = np.float32([[0.25, 0.15, 0.0], [1.0, 0.0, 0.0]])  # what Keras 3.15.1 gives

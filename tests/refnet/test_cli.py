@@ -262,7 +262,17 @@ def test_a_reader_that_leaves_early_is_no_error():
         check=False,
     )
     assert done.stdout == "relu(x) = max(x, 0)\n"
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_too_little_memory_is_one_sentence(folder, capsys, monkeypatch):
+    def grows(*arguments):
+        raise MemoryError("Unable to allocate 9 TiB")
+
+    monkeypatch.setattr("refnet.cli.load_model", grows)
+    assert main(["summary", "a:b"]) == 2
+    said = capsys.readouterr().err
+    assert said == "refnet: there is not enough memory (Unable to allocate 9 TiB); accepted: a smaller input\n"
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

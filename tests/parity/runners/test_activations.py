@@ -67,6 +67,23 @@ def test_another_shape_or_dtype_is_refused(monkeypatch):
         own("g", lambda x: x.astype(np.float64), monkeypatch)(TANH, X)
 
 
+def test_a_function_that_fails_is_named(monkeypatch):
+    def broken(x):
+        raise KeyError("two\nlines")
+
+    said = r"^runner 'ported:broken': activation 'tanh' over 5 float32 inputs failed \(KeyError: .*\); accepted: "
+    with pytest.raises(runners.RunnerError, match=said):
+        own("broken", broken, monkeypatch)(TANH, X)
+
+
+def test_a_module_that_fails_is_named(tmp_path, monkeypatch):
+    (tmp_path / "port_that_fails.py").write_text("1 / 0\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    with pytest.raises(ArgumentError, match=r"'port_that_fails' cannot be imported \(ZeroDivisionError: "):
+        runners.get("port_that_fails:f")
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -91,7 +92,8 @@ def test_bad_use_gives_2_and_one_sentence(capsys, arguments, words):
 def test_what_argparse_refuses_gives_2(capsys, arguments):
     code, out, err = sweep(capsys, *arguments)
     assert (code, out) == (2, "")
-    assert "parity sweep: " in err
+    assert err.startswith("parity sweep: ")
+    assert len(err.rstrip().splitlines()) == 1
 
 
 def test_another_file_is_not_overwritten(capsys):
@@ -122,8 +124,20 @@ def test_a_scheduler_that_is_not_there_gives_2_and_one_sentence(tmp_path):
     command += "sys.exit(main(['sweep', 'relu', '--dtype', 'float16', '--scheduler', 'tcp://127.0.0.1:9']))"
     found = subprocess.run([sys.executable, "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert found.returncode == 2
-    assert "scheduler 'tcp://127.0.0.1:9' cannot be reached" in found.stderr
-    assert "Traceback" not in found.stderr
+    assert found.stderr.startswith("parity: scheduler 'tcp://127.0.0.1:9' cannot be reached")
+    assert len(found.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_function_that_fails_gives_2_and_one_sentence(jobs):
+    Path("mine.py").write_text("def broken(x):\n    raise RuntimeError('two\\nlines')\n")
+    command = [sys.executable, "-m", "parity", "sweep", "relu", "--dtype", "float16", "--runner", "mine:broken"]
+    path = {**os.environ, "PYTHONPATH": str(ROOT)}
+    found = subprocess.run([*command, "--jobs", jobs], env=path, capture_output=True, text=True, timeout=120)
+    assert found.returncode == 2
+    assert found.stderr.count("\n") == 1
+    assert found.stderr.startswith("parity: runner 'mine:broken': activation 'relu' over ")
+    assert "failed (RuntimeError: two lines); accepted: a function of one array" in found.stderr
 
 
 def test_an_exhaustive_sweep_keeps_what_it_has_done_until_all_is_done(capsys, monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 
 from parity import truth
 from parity.sweep import series
+from parity.ulp import fraction
 
 
 def test_chebyshev_polynomials_are_those_of_numpy():
@@ -36,12 +37,12 @@ def test_dyadic_numbers_taken_apart():
     assert series.lowest_bit(Fraction(48)) == 4
     assert series.significant_bits(Fraction(-48)) == 2
     assert series.significant_bits(Fraction(0)) == 0
-    assert series.fraction(mpmath.mpf("-0.375")) == Fraction(-3, 8)
+    assert fraction(mpmath.mpf("-0.375")) == Fraction(-3, 8)
 
 
 def test_short_numbers_have_twelve_bits():
     m = truth.context(200)
-    rounded = series.fraction(series.short(m.pi, m))
+    rounded = fraction(series.short(m.pi, m))
     assert series.significant_bits(rounded) <= 12
     assert abs(float(rounded) - np.pi) < 2.0**-10
     assert series.short(m.mpf("0.5"), m) == 0.5

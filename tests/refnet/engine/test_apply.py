@@ -6,6 +6,7 @@ import pytest
 from refnet import activations
 from refnet.activations.reading import narrow
 from refnet.engine import threads
+from refnet.engine.apply import PARALLEL_ELEMENTS
 from refnet.errors import ArgumentError, DTypeError, ShapeError
 
 softmax, sigmoid = activations.get("softmax"), activations.get("sigmoid")
@@ -102,7 +103,7 @@ def test_a_bad_out_is_refused(out, error, name):
 
 @pytest.mark.parametrize("name", ["sigmoid", "gelu", "softmax"])
 def test_threads_do_not_change_a_bit(name, monkeypatch):
-    x = random(1000, 301)
+    x = random(PARALLEL_ELEMENTS // 301 + 5, 301)
     monkeypatch.setattr(threads, "_chosen", 1)
     expected = activations.get(name)(x)
     monkeypatch.setattr(threads, "_chosen", 5)

@@ -10,6 +10,7 @@ from refnet import activations, elementary
 from refnet.activations.activation import REGISTRY, activation
 from refnet.elementary import exp, log1p, maximum, normal_cdf, ratio
 from refnet.engine.formulas import in_pairs, with_words
+from refnet.errors import ArgumentError
 from tests.refnet.activations.judge import elementwise, error_in_ulp, label, truth
 
 # Each rounds once, to within 0.51 ulp, where nothing is subnormal. A subnormal result, or one computed from a subnormal
@@ -96,6 +97,19 @@ def test_a_refused_formula_is_compiled_word_by_word():
         np.testing.assert_array_max_ulp(act(x), np.array(expected), maxulp=4)
     finally:
         REGISTRY.pop("branching", None)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("formula", [lambda x: x.of_no_such_name(), lambda x: exp(x) + "1", lambda x: print(x, file=1)])
+def test_a_formula_that_nobody_can_compile_is_one_sentence(formula, dtype):
+    try:
+        act = activation("a mistake", exact=lambda m, x: x)(formula)
+        with pytest.raises(
+            ArgumentError, match=r"^activation '<lambda>': its formula cannot be compiled \(.+\); accepted"
+        ):
+            act(np.array([1.0], dtype))
+    finally:
+        REGISTRY.pop("<lambda>", None)
 
 
 def test_a_constant_formula():

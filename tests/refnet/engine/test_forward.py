@@ -7,10 +7,13 @@ from refnet.engine.forward import activation_kernel, parameter_values, walk_door
 
 
 def test_a_kernel_is_made_once_per_formula_and_dtype():
+    """And once more for the default parameters, which are compiled in."""
     leaky = activations.get("leaky_relu")
-    steeper = leaky.with_parameters(negative_slope=0.5)
+    steep, steeper = (leaky.with_parameters(negative_slope=slope) for slope in (0.5, 0.7))
 
-    assert activation_kernel(leaky, "float32") == activation_kernel(steeper, "float32")
+    assert activation_kernel(steep, "float32") == activation_kernel(steeper, "float32")
+    assert activation_kernel(leaky, "float32") == activation_kernel(leaky.with_parameters(), "float32")
+    assert activation_kernel(leaky, "float32") != activation_kernel(steep, "float32")
     assert activation_kernel(leaky, "float32") != activation_kernel(leaky, "float64")
 
 

@@ -32,14 +32,16 @@ def first_use(cache: Path, code: str = FIRST, **environment: str) -> list[str]:
 
 
 def test_compiled_once_and_loaded_without_numba(tmp_path):
-    assert first_use(tmp_path)[:2] == ["1", "True"]
+    count, numba, _ = first_use(tmp_path)
+    assert int(count) == len([*tmp_path.rglob("*.o")]) > 0
+    assert numba == "True"
     assert first_use(tmp_path)[:2] == ["0", "False"]
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "text"])
 def test_a_damaged_entry_is_compiled_again(tmp_path, damage):
     first_use(tmp_path)
-    (entry,) = tmp_path.rglob("*.o")
+    entry = next(tmp_path.rglob("relu-float32-fixed.o"))
     content = bytearray(entry.read_bytes())
     if damage == "flipped":
         content[len(content) // 2] ^= 1
@@ -53,7 +55,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("a file where the folder should be")
 
-    assert first_use(blocked)[0] == "1"
+    assert first_use(blocked)[0] != "0"
     assert blocked.read_text() == "a file where the folder should be"
 
 
@@ -72,10 +74,12 @@ def test_two_processes_fill_the_cache_at_once(tmp_path):
 
 def test_an_entry_carries_its_own_digest(tmp_path):
     first_use(tmp_path)
-    (entry,) = tmp_path.rglob("*.o")
-    content = entry.read_bytes()
+    entries = [*tmp_path.rglob("*.o")]
 
-    assert hashlib.sha256(content[32:]).digest() == content[:32]
+    assert entries
+    for entry in entries:
+        content = entry.read_bytes()
+        assert hashlib.sha256(content[32:]).digest() == content[:32]
 
 
 def test_the_folder_depends_on_the_cpu(tmp_path):
@@ -95,9 +99,9 @@ def doubled(x):
     '''Double.'''
     return 2.0 * x
 from refnet.engine.objects import cache_folder
-print(doubled(np.array([3.0], np.float32)).tolist()[0], list(cache_folder().glob("*.o")))
+print(doubled(np.array([3.0], np.float32)).tolist()[0], "doubled" in str(list(cache_folder().glob("*.o"))))
 """
-    assert first_use(tmp_path, code) == ["6.0", "[]"]
+    assert first_use(tmp_path, code) == ["6.0", "False"]
 
 
 def test_the_count_of_this_process():

@@ -16,6 +16,7 @@ from refnet.engine.trace import (
     fma,
     from_bits,
     polynomial,
+    seldom,
     select,
     sqrt,
     trace,
@@ -41,7 +42,29 @@ def test_functions():
     assert run(lambda x, y, z: (fma(x, y, z),), 1 + 2.0**-30, 1 - 2.0**-30, -1.0) == -(2.0**-60)
     assert run(lambda x: (absolute(x), sqrt(-x), copysign(2.0, x)), -9.0) == (9.0, 3.0, -2.0)
     assert run(lambda x: (polynomial((1.0, 2.0, 3.0), x),), 10.0) == 123.0
-    assert run(lambda x: (from_bits(x.builder, bits_of(x)),), 0.3) == 0.3
+    assert run(lambda x: (from_bits(bits_of(x)),), 0.3) == 0.3
+
+
+def test_bits_are_integers():
+    one = 0x3FF0000000000000
+    assert run(lambda x: (from_bits((bits_of(x) + (1 << 52)) & ~1),), 1.0) == 2.0
+    assert run(lambda x: (from_bits((bits_of(x) >> 52) << 52),), 1.75) == 1.0
+    assert run(lambda x, y: (from_bits(bits_of(x) ^ bits_of(y) ^ bits_of(x.constant(1.0))),), 1.0, 3.0) == 3.0
+    sign = run(lambda x: (from_bits((bits_of(x).filled_with_sign() & one) | 0),), -2.0)
+    assert sign == 1.0
+    assert run(lambda x: (from_bits(bits_of(x).filled_with_sign()),), 2.0) == 0.0
+
+
+def test_powers():
+    assert run(lambda x: (x**1, x**2, x**3, x**4), 3.0) == (3.0, 9.0, 27.0, 81.0)
+
+
+def test_seldom_chooses_as_where_does():
+    def ask(x: Number) -> tuple[Number, ...]:
+        return (seldom(x < 1.0, lambda: x * 10.0, x + 0.5),)
+
+    assert [run(ask, x) for x in (0.25, 1.0, math.nan)][:2] == [2.5, 1.5]
+    assert math.isnan(run(ask, math.nan))
 
 
 def test_a_zero_keeps_its_sign():
@@ -54,9 +77,10 @@ def test_comparisons_with_nan_hold_for_unequal_only(x):
     def ask(a: Number) -> tuple[Number, ...]:
         one, zero = a.constant(1.0), a.constant(0.0)
         conditions = (a < 0.0, a > 0.0, a == 0.0, a != 0.0, (a < 0.0) | (a > 0.0), (a != 0.0) & (a > 0.0), ~(a == 0.0))
+        conditions += (a <= 0.0, a >= 0.0, a.compare(">", 0.0, unordered=True))
         return tuple(select(condition, one, zero) for condition in conditions)
 
-    expected = (x < 0, x > 0, x == 0, x != 0, x < 0 or x > 0, x > 0, x != 0)
+    expected = (x < 0, x > 0, x == 0, x != 0, x < 0 or x > 0, x > 0, x != 0, x <= 0, x >= 0, not x <= 0)
     assert run(ask, x) == tuple(map(float, expected))
 
 
@@ -70,6 +94,8 @@ def test_comparisons_with_nan_hold_for_unequal_only(x):
         lambda x: (math.exp(x),),
         lambda x: (np.tanh(x),),
         lambda x: ({x: 1},),
+        lambda x: (x**0.5,),
+        lambda x: (x if x else -x,),
     ],
 )
 def test_what_cannot_be_compiled_is_refused(formula):

@@ -93,3 +93,18 @@ def test_training_objects():
 def test_activations_read_layer_configs():
     found = activations.get(serialize(layers.LeakyReLU(0.1)))
     assert isinstance(found, layers.LeakyReLU)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Dence", "refnet.layers has no 'Dence'; did you mean 'Dense'?"),
+        ("Lambda", "refnet.layers has no 'Lambda' (it holds Python code, which refnet does not run); accepted: "),
+        ("Conv2D", "refnet.layers has no 'Conv2D'; accepted: "),
+    ],
+)
+def test_a_layer_that_refnet_has_not(name, said):
+    with pytest.raises(AttributeError) as caught:
+        getattr(layers, name)
+    assert str(caught.value).startswith(said)
+    assert not hasattr(layers, "__wrapped__")

@@ -1,0 +1,45 @@
+"""Running a function of a test module in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[3]
+
+
+def command(function: Callable[..., None], *arguments: Any, first: str = "") -> list[str]:
+    """Return the command that runs the ``first`` statements, then the function."""
+    code = f"{first}\nfrom {function.__module__} import {function.__name__} as function\nfunction(*{arguments!r})"
+    return [sys.executable, "-u", "-c", code]
+
+
+def environment(**variables: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+
+
+def run_apart(
+    function: Callable[..., None], *arguments: Any, first: str = "", timeout: float = 300, **variables: str
+) -> str:
+    """Return what the function prints in a process of its own, and fail if that does not end well.
+
+    A function that prints each case before it runs it is told by the last line which one failed.
+    """
+    try:
+        done = subprocess.run(
+            command(function, *arguments, first=first),
+            env=environment(**variables),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as late:
+        raise AssertionError(f"{function.__name__} has not ended after {timeout} s; it printed {late.stdout}") from None
+    last = done.stdout.splitlines()[-1:]
+    assert done.returncode == 0, f"exit code {done.returncode} after printing {last}; {done.stderr[-3000:]}"
+    return done.stdout

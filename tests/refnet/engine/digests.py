@@ -1,0 +1,72 @@
+"""What a CPU computes, as one digest per activation, dtype and network: run as a program, it prints them as JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator
+
+import numpy as np
+
+from refnet import activations
+from refnet.engine.machine import machine
+from refnet.engine.plan import Plan
+from refnet.layers.operations import Activate, Matmul
+
+#: How many inputs a function has per dtype: float16 all of them. float64 is slow where there is no fma.
+INPUTS = {"float16": 1 << 16, "float32": 1 << 20, "float64": 1 << 14}
+
+
+def blocks() -> Iterator[activations.Activation]:
+    """Yield every activation in every form that it has a kernel for."""
+    for name in activations.names():
+        block = activations.get(name)
+        yield block.with_parameters(**dict.fromkeys(block.required, 0.5))
+        yield from (block.with_parameters(**{flag: True}) for flag in block.flags)
+
+
+def patterns(dtype: str) -> np.ndarray:
+    """Return bit patterns: all of float16, as many random ones of float32 and of float64, with ordinary numbers."""
+    rng = np.random.default_rng(0)
+    count = INPUTS[dtype]
+    if dtype == "float16":
+        return np.arange(count, dtype=np.uint16).view(np.float16)
+    unsigned = np.dtype(f"u{np.dtype(dtype).itemsize}")
+    half = rng.integers(0, np.iinfo(unsigned).max, count // 2, dtype=unsigned, endpoint=True).view(dtype)
+    return np.concatenate([half, (rng.standard_normal(count // 2) * 9).astype(dtype)])
+
+
+def digest(y: np.ndarray) -> str:
+    """Return the digest of an array's bits. Of a NaN it counts that it is one, not its sign or payload."""
+    return hashlib.sha256(np.where(np.isnan(y), y.dtype.type(0.125), y).tobytes() + np.isnan(y).tobytes()).hexdigest()
+
+
+def networks() -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the results of some networks, whose sums span blocks and whose rows and columns span tiles."""
+    rng = np.random.default_rng(0)
+    for dtype in ("float32", "float64"):
+        for sizes in ((5, 10, 10, 10), (300, 37, 10), (777, 130, 1), (1, 300, 3), (513, 49, 97)):
+            operations: list[Matmul | Activate] = []
+            for inner, columns in itertools.pairwise(sizes):
+                weight = (rng.standard_normal((inner, columns)) / np.sqrt(inner)).astype(dtype)
+                bias = None if columns == 37 else rng.standard_normal(columns).astype(dtype)
+                operations += [Matmul(weight, bias), Activate(activations.get("sigmoid"))]
+            operations[-1] = Activate(activations.get("softmax"))
+            x = rng.standard_normal((77, sizes[0])).astype(dtype)
+            yield f"{'-'.join(map(str, sizes))} {dtype}", Plan(operations, sizes[0], dtype)(x)
+
+
+def digests() -> dict[str, str]:
+    """Return name -> digest of everything above."""
+    found = {name: digest(y) for name, y in networks()}
+    for dtype in INPUTS:
+        x = patterns(dtype)
+        for block in blocks():
+            rows = x if block.kind == "elementwise" else np.where(np.isfinite(x), x, x.dtype.type(1)).reshape(-1, 8)
+            found[f"{block!r} {dtype}"] = digest(block(rows))
+    return found
+
+
+if __name__ == "__main__":
+    print(json.dumps({"vector_bytes": machine().vector_bytes, "digests": digests()}))

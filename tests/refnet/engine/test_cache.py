@@ -1,0 +1,188 @@
+"""A cache of compiled code that cannot be read, written, finished or found: slower, never wrong."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pty
+import resource
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from refnet import activations
+from refnet.engine import objects, warmup
+from refnet.engine.forward import activation_kernel
+from tests.refnet.engine.apart import command, environment, run_apart
+
+CAP_DAC_OVERRIDE, PR_CAPBSET_DROP = 1, 24  # linux/capability.h, linux/prctl.h
+
+
+def first_use(limit: int = 0) -> None:
+    """Use one kernel, by its address; print how many functions were compiled, and whether the result is right.
+
+    Files may not pass the limit.
+    """
+    if limit:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    kernel = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 6)(activation_kernel(activations.get("relu"), "float32"))
+    x = np.array([-1, 2], np.float32)
+    y = np.empty_like(x)
+    kernel(x.ctypes.data, y.ctypes.data, 1, 2, 0, 0)
+    print(objects.compile_count(), y.tolist() == [0.0, 2.0])
+
+
+def entries(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("limit", [1, 100, 1000])
+def test_a_full_disk_leaves_nothing_behind(tmp_path, limit):
+    cache = str(tmp_path)
+
+    assert run_apart(first_use, limit, REFNET_CACHE_DIR=cache) == "1 True\n"
+    assert entries(tmp_path) == []
+    assert run_apart(first_use, REFNET_CACHE_DIR=cache) == "1 True\n"
+    assert run_apart(first_use, limit, REFNET_CACHE_DIR=cache) == "0 True\n"
+
+
+def test_a_full_file_system(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", disk], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("only root may mount a file system")
+    try:
+        (disk / "large").write_bytes(b"0" * 4096)
+        assert run_apart(first_use, REFNET_CACHE_DIR=str(disk)) == "1 True\n"
+        assert [path.name for path in entries(disk)] == ["large"]
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_a_read_only_folder_serves_what_it_has(tmp_path):
+    run_apart(first_use, REFNET_CACHE_DIR=str(tmp_path))
+    (entry,) = entries(tmp_path)
+    other = entry.with_name("other.o")
+    entry.rename(other)
+    entry.parent.chmod(0o555)
+
+    def without_privileges() -> None:  # root may write everywhere, unless that is taken from it before exec
+        ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE)
+
+    def use() -> str:
+        return subprocess.run(
+            command(first_use),
+            env=environment(REFNET_CACHE_DIR=str(tmp_path)),
+            preexec_fn=without_privileges,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    try:
+        assert use() == "1 True\n"
+        assert entries(tmp_path) == [other]
+        entry.parent.chmod(0o755)
+        other.rename(entry)
+        entry.parent.chmod(0o555)
+        assert use() == "0 True\n"
+    finally:
+        entry.parent.chmod(0o755)
+
+
+@pytest.mark.parametrize("damage", ["truncated to the digest", "of another function", "a folder"])
+def test_an_entry_of_another_kind_is_not_used(tmp_path, damage):
+    run_apart(first_use, REFNET_CACHE_DIR=str(tmp_path))
+    (entry,) = entries(tmp_path)
+    content = entry.read_bytes()
+    entry.unlink()
+    if damage == "a folder":
+        entry.mkdir()
+    else:
+        entry.write_bytes(content[:32] if damage == "truncated to the digest" else content[:32] + content[33:])
+
+    assert run_apart(first_use, REFNET_CACHE_DIR=str(tmp_path)) == "1 True\n"
+
+
+def without_a_home() -> None:
+    """As in a container that runs under a number without a name."""
+    import pwd
+
+    def unknown(number: int) -> None:
+        raise KeyError(number)
+
+    for name in ("REFNET_CACHE_DIR", "XDG_CACHE_HOME", "HOME"):
+        os.environ.pop(name, None)
+    pwd.getpwuid = unknown  # type: ignore[assignment]
+    first_use()
+
+
+def test_a_user_without_a_home_keeps_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    assert run_apart(without_a_home) == "1 True\n"
+    assert entries(tmp_path) == []
+
+
+def test_many_processes_fill_the_cache_at_once(tmp_path):
+    running = [
+        subprocess.Popen(
+            command(first_use), env=environment(REFNET_CACHE_DIR=str(tmp_path)), stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(4)
+    ]
+    said = {process.communicate(timeout=300)[0] for process in running}
+
+    assert said <= {"0 True\n", "1 True\n"}
+    assert len(entries(tmp_path)) == 1
+
+
+def use_everything() -> None:
+    """Print what is compiled for every activation in every dtype, on its own and in a model."""
+    import refnet
+    from refnet import layers
+
+    for dtype in ("float16", "float32", "float64"):
+        for name in activations.names():
+            block = activations.get(name)
+            values = dict.fromkeys(block.parameters, 0.5) if block.kind != "array" else {}
+            values.update(dict.fromkeys(block.flags, True))
+            for form in (block.with_parameters(**dict.fromkeys(block.required, 0.5)), block.with_parameters(**values)):
+                form(np.ones((2, 4), dtype))
+                if dtype != "float16":
+                    refnet.Sequential([layers.Dense(2, form, dtype=dtype)])(np.ones((2, 3), dtype))
+    print(objects._compiled)
+
+
+def test_after_a_warmup_nothing_is_left_to_compile():
+    for _ in warmup():
+        pass
+
+    assert run_apart(use_everything) == "[]\n"
+
+
+def test_one_line_on_a_terminal_while_the_first_kernel_compiles(tmp_path):
+    seen = []
+    for _ in range(2):
+        ours, theirs = pty.openpty()
+        subprocess.run(
+            command(first_use),
+            env=environment(REFNET_CACHE_DIR=str(tmp_path)),
+            stdout=subprocess.DEVNULL,
+            stderr=theirs,
+            check=True,
+        )
+        os.write(theirs, b"end\n")
+        said = b""
+        while not said.endswith(b"end\r\n"):  # a read gives what has come so far
+            said += os.read(ours, 10_000)
+        seen.append(said.decode().split("\r\n"))
+        os.close(ours)
+        os.close(theirs)
+
+    assert len(seen[0]) == 3
+    assert seen[0][0].startswith("refnet: compiling")
+    assert seen[1] == ["end", ""]

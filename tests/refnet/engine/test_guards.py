@@ -1,0 +1,130 @@
+"""No kernel reads or writes outside its arrays: every array stands against a page that may not be touched."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import signal
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+import refnet
+from refnet import activations
+from refnet.engine import plan as engine_plan
+from refnet.engine.apply import PARALLEL_ELEMENTS
+from refnet.engine.plan import Plan
+from refnet.layers.operations import Activate, Matmul
+from tests.refnet.engine.guards import run_guarded
+
+LENGTHS = [*range(70), *range(126, 131), *range(254, 259), *range(1022, 1027), 2049]
+ROWS = [*range(1, 18), *range(31, 34), *range(255, 258), 513]
+WIDTHS = [*range(1, 100), *range(127, 130), *range(191, 194), *range(255, 258)]
+DTYPES = ("float32", "float64")
+
+
+def compiled(kind: str) -> Iterator[activations.Activation]:
+    for name in activations.names():
+        activation = activations.get(name)
+        if activation.kind == kind:
+            yield activation.with_parameters(**dict.fromkeys(activation.required, 0.5))
+            yield from (activation.with_parameters(**{flag: True}) for flag in activation.flags)
+
+
+def numbers(*shape: int, dtype: str = "float32", seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+def elementwise() -> None:
+    for activation in compiled("elementwise"):
+        for dtype in (*DTYPES, "float16"):
+            print(activation, dtype)
+            for length in LENGTHS:
+                activation(numbers(length, dtype=dtype))
+
+
+def rowwise() -> None:
+    for activation in compiled("rowwise"):
+        for dtype in (*DTYPES, "float16"):
+            for columns in LENGTHS[1:]:  # the work space is kept until a longer row comes: its end is that of this row
+                print(activation, dtype, columns)
+                for rows in (0, 1, 2, 3, 7, 64 if columns < 70 else 4):
+                    activation(numbers(rows, columns, dtype=dtype))
+
+
+def matrix() -> None:
+    for dtype in DTYPES:
+        for columns in WIDTHS:
+            for inner in (0, 1, 2, 5):
+                bias = numbers(columns, dtype=dtype) if inner % 2 else None
+                every_row_count(Plan([Matmul(numbers(inner, columns, dtype=dtype), bias)], inner, dtype))
+
+
+def long_sums() -> None:
+    for dtype in DTYPES:
+        for inner in (*LENGTHS[1:], *range(510, 515), 3000):
+            for columns in (1, 17, 50):
+                weight, bias = numbers(inner, columns, dtype=dtype), numbers(columns, dtype=dtype)
+                every_row_count(Plan([Matmul(weight, bias)], inner, dtype), (1, 3, 9))
+
+
+def walk() -> None:
+    names = [activation for kind in ("elementwise", "rowwise") for activation in compiled(kind)]
+    rng = np.random.default_rng(1)
+    for case in range(150):
+        dtype = DTYPES[case % 2]
+        sizes = rng.choice(WIDTHS, rng.integers(2, 5))
+        operations: list[Matmul | Activate] = []
+        for inner, columns in itertools.pairwise(sizes):
+            operations.append(Matmul(numbers(inner, columns, dtype=dtype), numbers(columns, dtype=dtype)))
+            operations.append(Activate(names[rng.integers(len(names))]))
+        print(sizes, operations[1::2])
+        every_row_count(Plan(operations, sizes[0], dtype), (1, 2, *rng.choice(ROWS, 3)))
+
+
+def threads() -> None:
+    refnet.set_num_threads(3)
+    engine_plan.PARALLEL_WORK = 0
+    for dtype in DTYPES:
+        for rows, inner, columns in ((401, 64, 100), (2049, 47, 33), (1, 2000, 2003), (3, 1999, 1025)):
+            print(dtype, rows, inner, columns)
+            weight, bias = numbers(inner, columns, dtype=dtype), numbers(columns, dtype=dtype)
+            activation = Activate(activations.get("softmax" if rows % 3 else "sigmoid"))
+            every_row_count(Plan([Matmul(weight, bias), activation], inner, dtype), (rows,))
+        activations.get("tanh")(numbers(PARALLEL_ELEMENTS + 1, dtype=dtype))
+        activations.get("softmax")(numbers(PARALLEL_ELEMENTS // 101 + 2, 101, dtype=dtype))
+
+
+def every_row_count(plan: Plan, counts: tuple[int, ...] | list[int] = ROWS) -> None:
+    """Run a plan on so many rows each; the first and the last row are as they are alone."""
+    for rows in counts:
+        print(*str(plan).splitlines()[2:], plan.dtype, rows)
+        x = numbers(rows, plan.in_features, dtype=plan.dtype.name)
+        y = plan(x)
+        for row in (0, rows - 1):
+            assert y[row].tobytes() == plan(x[row : row + 1]).tobytes()
+
+
+@pytest.mark.parametrize("end", [True, False], ids=["end", "start"])
+@pytest.mark.parametrize("function", [elementwise, rowwise, matrix, long_sums, walk, threads])
+def test_nothing_outside_the_arrays_is_touched(function: Callable[[], None], end: bool):
+    run_guarded(function, end)
+
+
+def one_too_far() -> None:
+    x = numbers(5)
+    print("behind")
+    ctypes.string_at(x.ctypes.data, x.nbytes + 1)
+
+
+def one_too_early() -> None:
+    x = numbers(5)
+    print("before")
+    ctypes.string_at(x.ctypes.data - 1, 1)
+
+
+@pytest.mark.parametrize(("function", "end"), [(one_too_far, True), (one_too_early, False)])
+def test_a_guard_ends_the_process(function, end):
+    with pytest.raises(AssertionError, match=rf"exit code {-signal.SIGSEGV} after printing \['be"):
+        run_guarded(function, end)
