@@ -13,6 +13,8 @@ from refnet.engine.atomics import add, pause, read, swap, write
 from refnet.engine.intrinsics import call_kernel, load_int64, store_int64
 from refnet.engine.workers import (
     ASLEEP,
+    AWAITED,
+    BELL,
     BOX_WORDS,
     BOXES,
     CODE,
@@ -20,7 +22,6 @@ from refnet.engine.workers import (
     COLUMN_TABLE,
     COUNT,
     DONE,
-    FINISHED,
     IDLE,
     JOINED,
     LAST,
@@ -46,6 +47,9 @@ PATIENCE = 3000
 
 #: Pauses between two turns at which a worker without work does so: nobody waits for it.
 POLITENESS = 128
+
+#: What a caller that falls asleep adds to the number of workers that it waits for.
+SLEEPING = 1 << 32
 
 WORD = types.int64
 SIGNATURES = {"lead": types.void(*[WORD] * 6), "serve": types.void(WORD, WORD)}
@@ -97,7 +101,7 @@ def lead(ticket: int, x: int, y: int, first: int, last: int, part: int) -> None:
     store_int64(ticket, LAST, last)
     store_int64(ticket, PART, part)
     store_int64(ticket, NEXT, first)
-    for word in (DONE, JOINED, FINISHED):
+    for word in (DONE, JOINED, AWAITED):
         store_int64(ticket, word, 0)
     wanted = load_int64(ticket, WORKERS)
     if part:
@@ -117,7 +121,19 @@ def lead(ticket: int, x: int, y: int, first: int, last: int, part: int) -> None:
         box = boxes + i * BOX_WORDS * 8
         if swap(box, STATE, ticket, IDLE) or swap(box, STATE, ticket + 1, ASLEEP):
             given -= 1
-    wait(ticket, FINISHED, given)
+    if given > 0 and add(ticket, AWAITED, given) + given > 0:
+        _await(ticket)
+
+
+@njit(error_model="numpy")
+def _await(ticket: int) -> None:
+    """Wait until the workers that have begun are done: awake for a while, and then asleep until the last one ends."""
+    for _ in range(PATIENCE):
+        if read(ticket, AWAITED) == 0:
+            return
+        pause()
+    if add(ticket, AWAITED, SLEEPING) > 0:
+        _acquire(load_int64(ticket, BELL), 1)
 
 
 def serve(box: int, pauses: int) -> None:
@@ -133,7 +149,9 @@ def serve(box: int, pauses: int) -> None:
                 ticket = word & ~1
                 _take_part(ticket)
                 write(box, STATE, IDLE)
-                add(ticket, FINISHED, 1)  # the last touch: the caller may be gone after it
+                bell = load_int64(ticket, BELL)
+                if add(ticket, AWAITED, -1) == SLEEPING + 1:  # the last touch: the caller may be gone after it
+                    _release(bell)
                 left = pauses
         elif left > 0:
             pause()

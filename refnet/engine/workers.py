@@ -38,9 +38,9 @@ ABSENT, ASLEEP, IDLE, RUNNING = range(4)
 COUNT = 0
 
 #: The words of a ticket, the last ones in pairs of cache lines of their own, since the threads change them.
-ROW_CODE, ROW_TABLE, COLUMN_CODE, COLUMN_TABLE, BOXES, WORKERS, SCRATCH, STRIDE, SHARED = range(9)
-CODE, TABLE, X_ARRAY, Y_ARRAY, LAST, PART = range(9, 15)
-NEXT, DONE, JOINED, FINISHED, TICKET_WORDS = 16, 32, 48, 49, 64
+ROW_CODE, ROW_TABLE, COLUMN_CODE, COLUMN_TABLE, BOXES, WORKERS, SCRATCH, STRIDE, SHARED, BELL = range(10)
+CODE, TABLE, X_ARRAY, Y_ARRAY, LAST, PART = range(10, 16)
+NEXT, DONE, JOINED, AWAITED, TICKET_WORDS = 16, 32, 48, 49, 64
 
 #: More workers than this are not started.
 MOST = 63
@@ -62,6 +62,19 @@ def _lasting(words: int) -> NDArray[np.int64]:
 
 _boxes = _lasting((1 + MOST) * BOX_WORDS).reshape(1 + MOST, BOX_WORDS)
 _lock = threading.Lock()
+_bells: list[int] = []  # locks that callers may sleep on
+
+
+def _taken_lock() -> int:
+    """Return the address of a new lock of CPython's, which is taken, and lives for ever."""
+    api = ctypes.pythonapi
+    api.PyThread_allocate_lock.restype = ctypes.c_void_p
+    api.PyThread_acquire_lock.argtypes = (ctypes.c_void_p, ctypes.c_int)
+    lock = api.PyThread_allocate_lock()
+    if lock is None:
+        raise MemoryError
+    api.PyThread_acquire_lock(lock, 1)
+    return int(lock)
 
 
 class Ticket:
@@ -89,15 +102,18 @@ class Ticket:
         columns: tuple[int, int] = (0, 0),
         shared_bytes: int = 0,
     ) -> None:
-        self.threads = threads
+        self.threads, self._bell = threads, _bells.pop() if _bells else _taken_lock()
         stride, shared_bytes = -(-scratch_bytes // 128) * 128, -(-shared_bytes // 128) * 128
         self.memory = np.empty(128 + 8 * TICKET_WORDS + shared_bytes + threads * stride, np.uint8)
         self.address = -(-self.memory.ctypes.data // 128) * 128
         start, shared = self.address - self.memory.ctypes.data, self.address + 8 * TICKET_WORDS
         words = self.memory[start : start + 8 * TICKET_WORDS].view(np.int64)
         words[:SHARED] = *rows, *columns, _boxes.ctypes.data, threads - 1, shared + shared_bytes, stride
-        words[SHARED] = shared
+        words[SHARED], words[BELL] = shared, self._bell
         self._lead = _lead()
+
+    def __del__(self, give_back: Callable[[int], None] = _bells.append) -> None:
+        give_back(self._bell)
 
     def run(self, x: NDArray[Any], y: NDArray[Any], first: int, last: int, part: int) -> None:
         """Run rows of x, in parts of ``part`` rows; or all of them by columns, if that is 0."""
@@ -157,18 +173,6 @@ def _work(serve: Callable[[int, int], None], index: int) -> None:
         box[LOCK] = _taken_lock()
         box[STATE] = IDLE
     serve(box.ctypes.data, PAUSES)
-
-
-def _taken_lock() -> int:
-    """Return the address of a new lock of CPython's, which is taken, and lives for ever."""
-    api = ctypes.pythonapi
-    api.PyThread_allocate_lock.restype = ctypes.c_void_p
-    api.PyThread_acquire_lock.argtypes = (ctypes.c_void_p, ctypes.c_int)
-    lock = api.PyThread_allocate_lock()
-    if lock is None:
-        raise MemoryError
-    api.PyThread_acquire_lock(lock, 1)
-    return int(lock)
 
 
 def _forget() -> None:
