@@ -27,10 +27,13 @@ TILE_BYTES = 256 * 1024
 TILE_ROWS = 256
 
 #: Multiply-adds below which a second thread costs more than it brings.
-PARALLEL_WORK = 150_000
+PARALLEL_WORK = 200_000
 
-#: Multiply-adds that a panel of columns must have on average for threads to divide columns.
-PANEL_WORK = 5_000
+#: Multiply-adds of a row that a unit of columns should have, so that taking it, some 0.1 microseconds, is worth it.
+UNIT_WORK = 12_000
+
+#: What threads that divide columns lose, as multiply-adds of one row: once, and at each step where they wait.
+HANDOVER_WORK, STEP_WORK = 15_000, 8_000
 
 #: Rows that a thread should have at least, as the matrix kernel is at its best from 8 on. If there are fewer, threads
 #: divide columns, where that pays; the buffers for it have room for so many rows.
@@ -55,11 +58,12 @@ class Chain:
         self.arrays: list[NDArray[Any]] = []
         self.lines: list[str] = []
         self.work = 0  # multiply-adds, and activations counted as 20, per row
+        self.units: list[list[int]] = []  # for each step the work of its units, where threads divide columns
         widths = [width]
-        self.units = 0  # that threads can share when they divide columns
         rows: list[list[int]] = []
         for operation in operations:
-            rows.append(self._step(operation, widths, bool(rows) and rows[-1][0] == MATMUL))
+            rows.append(self._step(operation, widths))
+            self._add_units(rows)
         self.out_width = widths[-1]
         widest = max([0, *widths[1:-1]])
         self.tile = int(min(TILE_ROWS, max(8, TILE_BYTES // max(1, 2 * widest * dtype.itemsize) // 8 * 8)))
@@ -76,13 +80,13 @@ class Chain:
         self.column_bytes = COLUMN_ROWS * widest * dtype.itemsize
         self._place(rows, self.column_bytes, 3)
         self.column_table = np.array([head, *rows, [0] * COLUMNS], dtype=np.int64)
-        self.by_columns = self.work >= PANEL_WORK * self.units and min(widths) > 0
+        self.by_columns = min(widths) > 0 and _cost_by_columns(self.units) < 0.9 * self.work
         self.walk = walk_door(dtype.name)
         self._free: list[tuple[int, NDArray[np.uint8]]] = []
         self._tickets: list[Ticket] = []
 
-    def _step(self, operation: Operation, widths: list[int], follows: bool) -> list[int]:
-        """Return an operation as a row of the table; ``follows`` tells whether the one before it is a product."""
+    def _step(self, operation: Operation, widths: list[int]) -> list[int]:
+        """Return an operation as a row of the table."""
         inner = widths[-1]
         if isinstance(operation, Matmul):
             columns = operation.weight.shape[1]
@@ -92,8 +96,7 @@ class Chain:
             self.lines.append(f"z = x W{'' if bias is None else ' + b'}   ({inner}, {columns})")
             self.work += inner * columns
             widths.append(columns)
-            self.units += -(-columns // panel_columns(self.dtype.itemsize))
-            return [MATMUL, 0, 0, inner, columns, packed, bias_address, self.units]
+            return [MATMUL, 0, 0, inner, columns, packed, bias_address, 0]
         assert isinstance(operation, Activate)
         activation = operation.activation
         kernel = activation_kernel(activation, self.dtype.name)
@@ -101,9 +104,22 @@ class Chain:
         self.lines.append(f"{activation!r}   ({inner},)")
         self.work += 20 * inner
         widths.append(inner)
-        # An elementwise activation goes with the columns of the product before it, and is no work of its own.
-        self.units += not (follows and activation.kind == "elementwise")
-        return [KERNEL, 0, 0, inner, inner, kernel, parameters, self.units]
+        return [KERNEL, 0, 0, inner, inner, kernel, parameters, int(activation.kind == "elementwise")]
+
+    def _add_units(self, rows: list[list[int]]) -> None:
+        """Divide the last step into units for `refnet.engine.walk.walk_columns`; write how many there are up to it."""
+        operation, inner, columns, elementwise = (rows[-1][place] for place in (0, 3, 4, 7))
+        if operation == MATMUL:
+            panel = panel_columns(self.dtype.itemsize)
+            width = panel * -(-UNIT_WORK // max(1, inner * panel))
+            count = -(-columns // width)
+            width = panel * -(-columns // (panel * max(1, count)))
+            self.units.append([inner * min(width, columns - first) for first in range(0, columns, width)])
+        elif elementwise and len(rows) > 1 and rows[-2][0] == MATMUL:
+            self.units[-1] = [work + 20 * columns // len(self.units[-1]) for work in self.units[-1]]
+        else:
+            self.units.append([20 * columns])
+        rows[-1][7] = sum(map(len, self.units))
 
     def _keep(self, array: NDArray[Any]) -> int:
         self.arrays.append(array)
@@ -170,6 +186,17 @@ class Chain:
         for first in range(0, len(x), step):
             ticket.run(x, y, first, min(len(x), first + step), part)
         self._tickets.append(ticket)
+
+
+def _cost_by_columns(steps: list[list[int]]) -> int:
+    """Return what a row costs two threads that share each step's units, as a number of multiply-adds."""
+    cost = HANDOVER_WORK
+    for units in steps:
+        one = other = 0
+        for work in units:
+            one, other = sorted((one + work, other))
+        cost += STEP_WORK + other
+    return cost
 
 
 class Plan:

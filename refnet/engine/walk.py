@@ -54,9 +54,10 @@ def walk(dtype: str) -> Any:
 def walk_columns(dtype: str) -> Any:
     """Return the Python function to compile for a pass of few rows that several threads share.
 
-    A unit of work is one panel of a product for all rows, with the elementwise activation after it, or a whole step of
-    another kind. Word 7 of a step counts the units up to its end. A thread waits until all units of the steps before
-    are done and only then takes one, so that nobody ever waits for what a waiting thread has taken.
+    A unit of work is some panels of a product for all rows, with the elementwise activation after it, or a whole step
+    of another kind. Word 7 of a step counts the units up to its end; those of a product have as many panels each, but
+    for the last. A thread waits until all units of the steps before are done and only then takes one, so that nobody
+    ever waits for what a waiting thread has taken.
 
     Its arguments: the address of the table (see `refnet.engine.table`); the address of the ticket (see
     `refnet.engine.workers`); the ndarray objects x (rows, in) and y (rows, out); the number of rows; the address of
@@ -64,11 +65,12 @@ def walk_columns(dtype: str) -> Any:
     """
     product = matmul(dtype)
     size = 4 if dtype == "float32" else 8
-    width = panel_columns(size)
+    panel = panel_columns(size)
 
     @njit(error_model="numpy")
-    def run_unit(step: int, unit: int, end: int, places: Any, rows: int, work: int) -> None:
+    def run_unit(step: int, unit: int, units: int, places: Any, rows: int, work: int) -> None:
         x, y, shared = places
+        end = load_int64(step, 7)
         source, target = load_int64(step, 1), load_int64(step, 2)
         a = shared + source if source != X else x
         b = shared + target if target != Y else y
@@ -76,6 +78,7 @@ def walk_columns(dtype: str) -> Any:
         if load_int64(step, 0) != MATMUL:
             call_kernel(load_int64(step, 5), a, b, rows, columns, load_int64(step, 6), work)
             return
+        width = -(-columns // (panel * units)) * panel
         first, last = unit * width, min(columns, (unit + 1) * width)
         product(a, load_int64(step, 5), b, rows, inner, columns, load_int64(step, 6), first, last)
         step += COLUMNS * 8
@@ -98,7 +101,7 @@ def walk_columns(dtype: str) -> Any:
                 unit = read(ticket, NEXT)
                 while unit < end:
                     if swap(ticket, NEXT, unit, unit + 1):
-                        run_unit(step, unit - before, end, places, rows, work)
+                        run_unit(step, unit - before, end - before, places, rows, work)
                         add(ticket, DONE, 1)
                     unit = read(ticket, NEXT)
                 before = end
