@@ -31,7 +31,7 @@ def _place(builder: Any, address: Any, index: Any) -> Any:
 
 @intrinsic
 def read(context: Any, address: Any, index: Any) -> Any:
-    """The word at address + index."""
+    """Return the word at address + index."""
 
     def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.load_atomic(_place(builder, *args), ORDER, 8, typ=I64)

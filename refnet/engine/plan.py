@@ -26,18 +26,27 @@ __all__ = ["Plan"]
 TILE_BYTES = 256 * 1024
 TILE_ROWS = 256
 
-#: Multiply-adds below which a second thread costs more than it brings.
+#: Bytes of one weight matrix that no longer stays in cache from tile to tile, and the rows of a tile then. On the Zen 5
+#: 256 rows through 4096-4096 took 128 milliseconds in tiles of 8 rows, 44 in tiles of 64, 40 in tiles of 128.
+LARGE_WEIGHT, LARGE_TILE_ROWS = 8 * 1024 * 1024, 128
+
+#: Multiply-adds below which a second thread costs more than it brings. On the Zen 5, on one thread and on two, in
+#: microseconds: 68,000 in rows of 5-10-10-10 1.9 and 1.9, 150,000 3.5 and 2.7; 200,000 in rows of 37-101-53-7 3.6 and
+#: 2.8; 285,000 in rows of 30-64-32-1 4.3 and 3.1. It is `SHORT_WORK`, which is faster than the first of each pair.
 PARALLEL_WORK = 200_000
 
-#: Multiply-adds of a row that a unit of columns should have, so that taking it, some 0.1 microseconds, is worth it.
+#: Few rows, or such as cannot be dealt out evenly, are shared by columns. From 16 rows on that takes 8 to 20 % longer
+#: than equal parts of rows do, unless the weights are large.
+COLUMN_ROWS = 64
+
+#: Multiply-adds of a row that a unit of columns should have, as taking one costs some 0.1 microseconds. One row of
+#: 100-1000-10 took 6.9 microseconds by single panels, 3.4 by such units, and 3.4 on one thread.
 UNIT_WORK = 12_000
 
-#: What threads that divide columns lose, as multiply-adds of one row: once, and at each step where they wait.
+#: What two threads that share columns lose, as multiply-adds of one row: once, and at each step where they wait. On the
+#: Zen 5, on one thread and by columns, in microseconds: 96-96-96 1.0 and 1.4, 128-128-128 1.3 and 1.8, 256-256-256
+#: 3.4 and 3.0, 2000-100-1 7.3 and 4.7, 512-512-512 19 and 11.
 HANDOVER_WORK, STEP_WORK = 15_000, 8_000
-
-#: Rows that a thread should have at least, as the matrix kernel is at its best from 8 on. If there are fewer, threads
-#: divide columns, where that pays; the buffers for it have room for so many rows.
-THREAD_ROWS, COLUMN_ROWS = 8, 64
 
 #: Multiply-adds after which a pass returns to Python for a moment, so that Ctrl-C can stop it: some 50 milliseconds.
 LONG_WORK = 2_000_000_000
@@ -66,13 +75,15 @@ class Chain:
             self._add_units(rows)
         self.out_width = widths[-1]
         widest = max([0, *widths[1:-1]])
-        self.tile = int(min(TILE_ROWS, max(8, TILE_BYTES // max(1, 2 * widest * dtype.itemsize) // 8 * 8)))
+        self.large = max([0, *(row[3] * row[4] for row in rows if row[0] == MATMUL)]) * dtype.itemsize > LARGE_WEIGHT
+        fitting = max(8, TILE_BYTES // max(1, 2 * widest * dtype.itemsize) // 8 * 8)
+        self.tile = LARGE_TILE_ROWS if self.large else int(min(TILE_ROWS, fitting))
         buffer = self.tile * widest * dtype.itemsize
         self._place(rows, buffer)
         work_numbers = max([0, *(work_size(row[4]) for row in rows if row[0] == KERNEL)])
         self.scratch_bytes = 2 * buffer + 8 * work_numbers + 64
         head = [len(rows), self.tile, width, self.out_width, 2 * buffer, 0, 0, 0]
-        self.parallel_rows = -(-PARALLEL_WORK // max(1, self.work))
+        self.parallel_rows = max(1, -(-PARALLEL_WORK // max(1, self.work)))
         self.long_rows = max(1, LONG_WORK // max(1, self.work) // self.tile) * self.tile
         self.table = np.array([head, *rows], dtype=np.int64)
         self.address = self.table.ctypes.data
@@ -142,15 +153,20 @@ class Chain:
         rows = len(x)
         y = np.empty((rows, self.out_width), self.dtype)
         threads = team() if rows >= self.parallel_rows else 1
-        if threads > 1 and self.by_columns and rows < min(COLUMN_ROWS, THREAD_ROWS * threads):
-            self._share(x, y, threads, 0)
-        elif threads > 1 and rows >= 2 * THREAD_ROWS:
-            parts = threads * -(-rows // (self.tile * threads))
-            self._share(x, y, threads, -(-rows // (parts * THREAD_ROWS)) * THREAD_ROWS)
+        part = self._part(rows, threads) if threads > 1 else rows
+        if part < rows:
+            self._share(x, y, threads, part)
         else:
             for first in range(0, rows, self.long_rows):
                 self._run(x, y, first, min(rows, first + self.long_rows))
         return y
+
+    def _part(self, rows: int, threads: int) -> int:
+        """Return in parts of how many rows the threads share a call; 0 if they share it by columns."""
+        parts = threads * -(-rows // (self.tile * threads))
+        part = -(-rows // (8 * parts)) * 8  # the matrix kernel is at its best with blocks of 8 rows
+        uneven = part * threads > 1.2 * rows
+        return 0 if self.by_columns and rows <= COLUMN_ROWS and (uneven or self.large) else part
 
     def _run(self, x: NDArray[Any], y: NDArray[Any], first: int, last: int) -> None:
         try:
