@@ -1,8 +1,8 @@
 """Where the engine's polynomial coefficients come from: ``python -m parity.fit`` prints them with their errors.
 
-Each polynomial interpolates its function at Chebyshev points, in arithmetic of 240 bits (mpmath), which is within a
-bit of the best polynomial of that degree. A coefficient is then rounded to float64, or, where `leading` says so, kept
-as the float64 nearest to it and the float64 nearest to what that leaves.
+Each polynomial, or quotient of two, interpolates its function at Chebyshev points, in arithmetic of 240 bits (mpmath),
+which is within a bit or two of the best of that degree. A coefficient is then rounded to float64, or, where `leading`
+says so, kept as the float64 nearest to it and the float64 nearest to what that leaves.
 
 The functions are written so that a polynomial's rounding errors hardly matter: what it stands for is small beside
 the terms before it.
@@ -29,7 +29,7 @@ SMALL = mp.mpf(10) ** -20
 
 @dataclasses.dataclass(frozen=True)
 class Fit:
-    """One polynomial.
+    """One polynomial, or a quotient of two.
 
     Attributes
     ----------
@@ -45,6 +45,10 @@ class Fit:
         What an error of the polynomial at a point is multiplied by to be an error of the result, as a part of it.
     leading : int
         How many coefficients, from the constant up, are pairs of float64.
+    below : int, optional
+        The degree of the denominator, if there is one; its constant is 1.
+    variable : callable
+        From the interval to what the polynomials are in.
     """
 
     place: str
@@ -54,6 +58,8 @@ class Fit:
     degree: int
     weight: Callable[[Any], Any]
     leading: int = 0
+    below: int = 0
+    variable: Callable[[Any], Any] = lambda x: x
 
 
 def _exp_rest(r: Any, terms: int) -> Any:
@@ -61,6 +67,14 @@ def _exp_rest(r: Any, terms: int) -> Any:
     if abs(r) < SMALL:
         return 1 / mp.factorial(terms) + r / mp.factorial(terms + 1)
     return (mp.exp(r) - mp.fsum(r**k / mp.factorial(k) for k in range(terms))) / r**terms
+
+
+def _coth(z: Any) -> Any:
+    """Return (r coth(r/2) - 2) / r^2 at z = r^2."""
+    if z < SMALL:
+        return mp.mpf(1) / 6 - z / 360
+    r = mp.sqrt(z)
+    return (r * mp.coth(r / 2) - 2) / z
 
 
 def _log_rest(z: Any, terms: int) -> Any:
@@ -75,13 +89,13 @@ def _log_rest(z: Any, terms: int) -> Any:
 
 def _tail(t: Any, centre: int) -> Any:
     """Return exp(a^2 / 2) times the normal distribution function of -a, at t = (a - centre) / (a + centre)."""
-    y = centre * (1 + t) / (1 - t) / mp.sqrt(2)
+    y = _a(t, centre) / mp.sqrt(2)
     return mp.exp(y * y) * mp.erfc(y) / 2
 
 
 def _flat_tail(t: Any) -> Any:
     """Return the same times 1 + sqrt(2) a, which takes its slow decay away."""
-    return _tail(t, 5) * (1 + mp.sqrt(2) * 5 * (1 + t) / (1 - t))
+    return _tail(t, 5) * (1 + mp.sqrt(2) * _a(t, 5))
 
 
 def _centre(z: Any) -> Any:
@@ -102,16 +116,29 @@ def _t(a: float, centre: int) -> Any:
     return (mp.mpf(a) - centre) / (mp.mpf(a) + centre)
 
 
+def _a(t: Any, centre: int) -> Any:
+    return centre * (1 + t) / (1 - t)
+
+
 _PLAIN = "refnet.engine.elementary"
 _PAIRS = "refnet.engine.pair_words"
 _LOG_SINGLE = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1) * mp.mpf("1.001")) ** 2
 _LOG_UNIT = mp.mpf(1) / 9 * mp.mpf("1.0001")
 
 FITS = (
-    Fit(f"{_PLAIN}:EXP", lambda r: _exp_rest(r, 3), -HALF_LN2, HALF_LN2, 8, lambda r: r**3),
+    Fit(f"{_PLAIN}:COTH", _coth, mp.mpf(0), HALF_LN2**2, 4, lambda z: z * mp.sqrt(z) / 2),
     Fit(f"{_PLAIN}:LOG", lambda z: _log_rest(z, 1), mp.mpf(0), _LOG_SINGLE, 7, lambda z: z / 2),
     Fit(f"{_PLAIN}:LOG_UNIT", lambda z: _log_rest(z, 1), mp.mpf(0), _LOG_UNIT, 10, lambda z: z / 2),
-    Fit(f"{_PLAIN}:TAIL", lambda t: _tail(t, 4), mp.mpf(-1), _t(14.6, 4), 20, lambda t: 1 / _tail(t, 4)),
+    Fit(
+        f"{_PLAIN}:TAIL",
+        lambda t: _tail(t, 4),
+        mp.mpf(-1),
+        _t(14.6, 4),
+        9,
+        lambda t: 1 / _tail(t, 4),
+        below=10,
+        variable=lambda t: _a(t, 4),
+    ),
     Fit(f"{_PAIRS}:EXP", lambda r: _exp_rest(r, 4), -HALF_LN2, HALF_LN2, 9, lambda r: r**4),
     Fit(f"{_PAIRS}:LOG", lambda z: _log_rest(z, 2), mp.mpf(0), _LOG_UNIT, 10, lambda z: z**2 / 2),
     Fit(f"{_PAIRS}:TAIL", _flat_tail, _t(0.44, 5), _t(40, 5), 24, lambda t: 1 / _flat_tail(t), 10),
@@ -119,22 +146,33 @@ FITS = (
 )
 
 
-def _exact(fit: Fit) -> list[Any]:
-    """Return the interpolating polynomial's coefficients in 240 bits, the constant first."""
-    count = fit.degree + 1
+def _exact(fit: Fit) -> tuple[list[Any], list[Any]]:
+    """Return the interpolating coefficients of numerator and denominator in 240 bits, the constants first."""
+    count = fit.degree + fit.below + 1
     middle, half = (fit.low + fit.high) / 2, (fit.high - fit.low) / 2
     nodes = [middle + half * mp.cos(mp.pi * (2 * i + 1) / (2 * count)) for i in range(count)]
+    values = [fit.function(node) for node in nodes]
     powers = mp.matrix(count, count)
-    for i, x in enumerate(nodes):
-        for j in range(count):
+    for i, node in enumerate(nodes):
+        x = fit.variable(node)
+        for j in range(fit.degree + 1):
             powers[i, j] = x**j
-    return list(mp.lu_solve(powers, mp.matrix([fit.function(x) for x in nodes])))
+        for j in range(1, fit.below + 1):
+            powers[i, fit.degree + j] = -values[i] * x**j
+    found = list(mp.lu_solve(powers, mp.matrix(values)))
+    return found[: fit.degree + 1], [mp.mpf(1), *found[fit.degree + 1 :]]
 
 
 def coefficients(fit: Fit) -> list[tuple[float, ...]]:
-    """Return the coefficients as the engine has them, the highest power first: one float64 each, or a pair."""
+    """Return the coefficients as the engine has them, the highest power first: one float64 each, or a pair.
+
+    Of a quotient, the numerator's and the denominator's.
+    """
+    above, below = _exact(fit)
+    if fit.below:
+        return [tuple(map(float, part[::-1])) for part in (above, below)]
     found: list[tuple[float, ...]] = []
-    for power, value in enumerate(_exact(fit)):
+    for power, value in enumerate(above):
         high = float(value)
         found.append((high, float(value - mp.mpf(high))) if power < fit.leading else (high,))
     return found[::-1]
@@ -145,19 +183,23 @@ def _value(polynomial: list[Any], x: Any) -> Any:
 
 
 def error_bits(fit: Fit, points: int = 1000) -> float:
-    """Return the binary logarithm of the polynomial's largest weighted error, its coefficients rounded."""
-    rounded = [mp.fsum(part) for part in coefficients(fit)]
+    """Return the binary logarithm of the largest weighted error, the coefficients rounded."""
+    found = coefficients(fit)
+    above = [*map(mp.mpf, found[0])] if fit.below else [mp.fsum(part) for part in found]
+    below = [*map(mp.mpf, found[1])] if fit.below else [mp.mpf(1)]
     worst = mp.mpf(0)
     for i in range(points + 1):
         x = fit.low + (fit.high - fit.low) * mp.mpf(i) / points
-        worst = max(worst, abs((_value(rounded, x) - fit.function(x)) * fit.weight(x)))
+        value = _value(above, fit.variable(x)) / _value(below, fit.variable(x))
+        worst = max(worst, abs((value - fit.function(x)) * fit.weight(x)))
     return float(mp.log(worst, 2))
 
 
 def main() -> None:
     """Print every polynomial."""
     for fit in FITS:
-        lines = [f"{fit.place}: degree {fit.degree}, error 2^{error_bits(fit):.1f}"]
+        degree = f"{fit.degree} over {fit.below}" if fit.below else fit.degree
+        lines = [f"{fit.place}: degree {degree}, error 2^{error_bits(fit):.1f}"]
         lines += ["    " + ", ".join(map(repr, parts)) for parts in coefficients(fit)]
         sys.stdout.write("\n".join(lines) + "\n")
 

@@ -116,7 +116,6 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     kinks=(0.0,),
     limits={-inf: -SELU_BELOW, inf: inf},
     negative_zero=-0.0,
-    exceptions={-0.4646978974342346: -0.6534417271614075},
     source="Klambauer et al., Self-Normalizing Neural Networks, 2017 (arXiv:1706.02515)",
 )
 def selu(x: Any) -> Any:
@@ -167,7 +166,8 @@ def silu(x: Any) -> Any:
     array([-0.23840584,  0.        ,  1.7615942 ], dtype=float32)
     """
     x = maximum(x, -1500.0)
-    e, x_e = exp(-absolute(x)), exp_times(x, -absolute(x), 0.0)
+    below = -absolute(x)
+    e, x_e = exp(below), exp_times(x, below, 0.0)
     usual = ratio(where(x >= 0.0, x, x_e), 1.0, e)
     return seldom(absolute(x) < NEAR_ZERO, lambda: sum_odd(0.5 * x, x * x * (0.25 - x * x * (1.0 / 48.0))), usual)
 
@@ -306,4 +306,4 @@ def mish(x: Any) -> Any:
     below = minimum(x, 20.0)
     e = exp(below)
     n = fma(e, e, 2.0 * e)
-    return where(x < -40.0, exp_times(x, below, 0.0), x * ratio(n, 2.0, n))
+    return seldom(x < -40.0, lambda: exp_times(x, below, 0.0), x * ratio(n, 2.0, n))

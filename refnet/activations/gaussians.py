@@ -68,7 +68,8 @@ def _gelu_tanh(x: Any, approximate: bool = True) -> Any:
     v = a * t
     low = fma(a, t, -v) + a * t_low
     low = where(v >= 0.0, -low, low)
-    e, x_e = exp_sum(-absolute(v), low), exp_times(x, -absolute(v), low)
+    below = -absolute(v)
+    e, x_e = exp_sum(below, low), exp_times(x, below, low)
     usual = ratio(where(v >= 0.0, x, x_e), 1.0, e)
     second_order = SQRT_1_OVER_2PI * x * x * (1.0 - 0.1674915907891938 * x * x)
     return seldom(absolute(x) < NEAR_ZERO, lambda: sum_odd(0.5 * x, second_order), usual)

@@ -200,8 +200,8 @@ def hard_silu(x: Any) -> Any:
     array([-0.        , -0.33333334,  0.6666667 ,  4.        ], dtype=float32)
     """
     g = minimum(maximum(x, -3.0), 3.0) + 3.0
-    slip = (fma(-6.0, g / 6.0, g) + (x - (g - 3.0))) / 6.0
-    middle = where(absolute(x) < 0.125, sum_odd(0.5 * x, x * x / 6.0), fma(x, g / 6.0, x * slip))
+    slip = (fma(-6.0, g / 6.0, g) + (x - (g - 3.0))) * (1.0 / 6.0)
+    middle = where(absolute(x) < 0.125, sum_odd(0.5 * x, x * x * (1.0 / 6.0)), fma(x, g / 6.0, x * slip))
     return where(absolute(x) < 3.0, middle, maximum(x, -3.0) * (g / 6.0))
 
 

@@ -9,7 +9,7 @@ from refnet.activations.activation import activation
 from refnet.elementary import absolute, choose, copysign, exp, expm1, maximum, minimum, ratio, seldom, sum_odd, where
 
 #: Below this the next term of the series around 0 is under 2^-54 of the value.
-NEAR_ZERO = 2.0**-10
+NEAR_ZERO = 0.00125
 
 
 @activation(
@@ -64,7 +64,7 @@ def tanh(x: Any) -> Any:
     >>> activations.tanh([-1.0, 0.0, 1e-8])
     array([-7.615942e-01,  0.000000e+00,  1.000000e-08], dtype=float32)
     """
-    t = expm1(2.0 * minimum(absolute(x), 20.0))
+    t = expm1(minimum(absolute(2.0 * x), 40.0))
     return copysign(ratio(t, 2.0, t), x)
 
 
@@ -117,7 +117,8 @@ def hard_sigmoid(x: Any) -> Any:
     >>> activations.hard_sigmoid([-3.0, -1.0, 0.0, 3.0])
     array([0.        , 0.33333334, 0.5       , 1.        ], dtype=float32)
     """
-    line = where(x < -1.5, (x + 3.0) / 6.0, x / 6.0 + 0.5)
+    left = x < -1.5
+    line = where(left, x + 3.0, x) / 6.0 + where(left, 0.0, 0.5)
     return minimum(maximum(line, 0.0), 1.0)
 
 
@@ -183,7 +184,8 @@ def tanh_shrink(x: Any) -> Any:
     z = x * x
     above = z * (261891630.0 + z * (18050175.0 + z * (311025.0 + z * (1482.0 + z))))
     below = 654729075.0 + z * (310134825.0 + z * (18918900.0 + z * (315315.0 + z * (1485.0 + z))))
-    near = sum_odd(x * z / 3.0, x * z / 3.0 * -(above / below))
-    line, rest = absolute(x) - 1.0, 2.0 / (exp(minimum(2.0 * absolute(x), 700.0)) + 1.0)
-    far = sum_odd(maximum(line, rest), minimum(line, rest))
-    return where(absolute(x) < 1.0, near, copysign(far, x))
+    third = x * z / 3.0
+    line, rest = absolute(x) - 1.0, ratio(2.0, 1.0, exp(minimum(absolute(2.0 * x), 700.0)))
+    near = absolute(x) < 1.0
+    larger = where(near, third, copysign(maximum(line, rest), x))
+    return sum_odd(larger, where(near, -third * (above / below), copysign(minimum(line, rest), x)))

@@ -16,6 +16,7 @@ from typing import Any
 
 from refnet import elementary
 from refnet.engine import trace
+from refnet.engine.quotient import Quotient, chosen, over_sum, product_sum
 from refnet.engine.trace import Condition, Number, bits_of, from_bits, polynomial, select, sqrt
 
 __all__ = ["FEWER_DIGITS", "exp"]
@@ -29,17 +30,13 @@ SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
 ONE_BITS = 0x3FF0000000000000
 MANTISSA = 0x000FFFFFFFFFFFFF
 
-#: (exp(r) - 1 - r - r^2/2) / r^3; error 2^-55 of exp(r)
-EXP = (
-    2.5095589467479502e-08,
-    2.7613852100963253e-07,
-    2.755728000429909e-06,
-    2.480153630713628e-05,
-    0.00019841269854370018,
-    0.0013888888905922382,
-    0.008333333333332152,
-    0.04166666666665131,
-    0.16666666666666666,
+#: (r coth(r/2) - 2) / r^2, in r^2; error 2^-59 of exp(r)
+COTH = (
+    4.1437411344187316e-08,
+    -1.6534059504897808e-06,
+    6.61375647128222e-05,
+    -0.002777777777756372,
+    0.1666666666666666,
 )
 
 #: (log((1 + s) / (1 - s)) - 2s) / s^3, in s^2, for 1 + x between sqrt(1/2) and sqrt(2)
@@ -69,29 +66,33 @@ LOG_UNIT = (
     0.6666666666666666,
 )
 
-#: exp(a^2 / 2) times the normal distribution function of -a, in (a - 4) / (a + 4); error 2^-54
+#: exp(a^2 / 2) times the normal distribution function of -a: numerator and denominator, in a; error 2^-55
 TAIL = (
-    1.875923830078204e-09,
-    8.945404650882576e-09,
-    4.885815635804764e-09,
-    -5.175481213066307e-08,
-    -8.997126207895631e-08,
-    2.0660720191829503e-07,
-    6.594566428968789e-07,
-    -8.300702344132688e-07,
-    -4.302972289673924e-06,
-    4.631809549196713e-06,
-    2.864824241880191e-05,
-    -4.555494521478779e-05,
-    -0.00018718425834547507,
-    0.0006388138575335977,
-    0.000507562074295614,
-    -0.008492095482468097,
-    0.030864804106345827,
-    -0.07170740733772711,
-    0.124379255339263,
-    -0.1703977215484555,
-    0.09441064130196894,
+    (
+        8.534548811294878e-07,
+        2.4856856432861065e-05,
+        0.00034978988947387805,
+        0.0030913762922039852,
+        0.018813368892780173,
+        0.0816160441707715,
+        0.2527544538222381,
+        0.5417687772950663,
+        0.7379294552953928,
+        0.5,
+    ),
+    (
+        2.139294136724701e-06,
+        6.230689908309973e-05,
+        0.0008789325253628601,
+        0.007811237970241456,
+        0.0480306409639282,
+        0.21220532437955061,
+        0.6789885805087451,
+        1.547704348852197,
+        2.397722365641445,
+        2.273743471393651,
+        1.0,
+    ),
 )
 
 
@@ -115,14 +116,14 @@ def copysign(x: Any, sign: Any) -> Number:
 
 def fma(a: Any, b: Any, c: Any) -> Number:
     """Return a * b + c with one rounding."""
-    return trace.fma(*_numbers(a, b, c))
+    return product_sum(*_numbers(a, b, c))
 
 
 def where(condition: Any, a: Any, b: Any) -> Number:
     """Return a where the condition holds, else b; both are computed."""
     if not isinstance(condition, Condition):
         raise TypeError(f"a formula uses a {type(condition).__name__} as a condition")
-    return select(condition, *_numbers_for(condition, a, b))
+    return chosen(condition, *_numbers_for(condition, a, b))
 
 
 def _numbers_for(condition: Condition, *values: Number | float) -> tuple[Number, ...]:
@@ -139,10 +140,11 @@ def seldom(condition: Any, rare: Callable[[], Number], usual: Any) -> Number:
 def _choose(a: Any, b: Any, sign: str) -> Number:
     """Return a where it compares so with b, and NaN where either is."""
     constant = isinstance(b, (int, float)) and b == b
-    a, b = _numbers(a, b)
-    if constant:  # one comparison does: it holds where a is NaN
-        return select(a.compare(sign, b, unordered=True), a, b)
-    return select(a.compare(sign, b) | (a != a), a, b)
+    a, y = _numbers(a, b)
+    if not constant:
+        return select(a.compare(sign, y) | (a != a), a, y)
+    chosen = select(a.compare(sign, y, unordered=True), a, y)  # one comparison does: it holds where a is NaN
+    return chosen.within(max(a.least, b), a.most) if sign == ">" else chosen.within(a.least, min(a.most, b))
 
 
 def maximum(a: Any, b: Any) -> Number:
@@ -160,41 +162,46 @@ def _power_of_two(n: Number) -> Number:
     return from_bits((bits_of(n + ROUNDER) + 1023) << 52)
 
 
-def _reduced(x: Number, lowest: float) -> tuple[Number, Number]:
-    """Return n + `ROUNDER`, which has n in its low bits, and r: x = n ln 2 + r, |r| <= 0.35, for x up to 700."""
-    x = select(x > 700.0, x.constant(700.0), x)
-    x = select(x < lowest, x.constant(lowest), x)
+def _exp_parts(x: Number, lowest: float) -> tuple[Number, Number, Number]:
+    """Return n + `ROUNDER`, which has n in its low bits, c and r: exp(x) = 2^n (c + r) / (c - r), |r| <= 0.35.
+
+    c = r coth(r/2) is even in r, so its polynomial takes half the steps of one for exp(r), and the processor divides
+    beside its sums and products. x counts as 700 where it is more, and as ``lowest`` where it is less.
+    """
+    x = x if x.most <= 700.0 else select(x > 700.0, x.constant(700.0), x)
+    x = x if x.least >= lowest else select(x < lowest, x.constant(lowest), x)
     shifted = fma(x, LOG2_E, ROUNDER)
     n = shifted - ROUNDER
-    return shifted, fma(n, -LN2_LO, fma(n, -LN2_HI, x))
+    r = fma(n, -LN2_LO, fma(n, -LN2_HI, x))
+    return shifted, fma(polynomial(COTH, r * r), r * r, 2.0), r
 
 
 def exp(x: Any) -> Number:
     """Return e^x; below exp(-700) and above exp(700) a float32 result is 0 and inf anyway."""
-    (x,) = _numbers(x)
-    shifted, r = _reduced(x, -700.0)
-    p = fma(fma(fma(polynomial(EXP, r), r, 0.5), r, 1.0), r, 1.0)
-    return from_bits(bits_of(p) + (bits_of(shifted) << 52))
+    return exp_sum(x, 0.0)
 
 
-def exp_sum(high: Any, low: Any) -> Number:
+def exp_sum(high: Any, low: Any) -> Quotient:
     """Return exp(high + low), where low is the part of an exponent that was rounded away from high."""
-    p = exp(high)
-    return p if isinstance(low, float) and low == 0.0 else fma(p, low, p)
+    (high,) = _numbers(high)
+    shifted, c, r = _exp_parts(high, -700.0)
+    p = from_bits(bits_of(c + r) + (bits_of(shifted) << 52))
+    if isinstance(low, float) and low == 0.0:
+        return Quotient(p, c - r, (high,))
+    return Quotient(fma(p, low, p), c - r, (high, low))
 
 
 def exp_times(a: Any, high: Any, low: Any) -> Number:
     """Return a exp(high + low)."""
-    return a * exp_sum(high, low)
+    return exp_sum(high, low) * a
 
 
 def expm1(x: Any) -> Number:
-    """Return e^x - 1, with all digits near 0."""
+    """Return e^x - 1, with all digits near 0, where 2^n is 1 and so 2 r is left."""
     (x,) = _numbers(x)
-    shifted, r = _reduced(x, -41.0)
+    shifted, c, r = _exp_parts(x, -41.0)
     t = from_bits((bits_of(shifted) << 52) + ONE_BITS)
-    second_order = fma(polynomial(EXP, r), r, 0.5)
-    return copysign(fma(t, r * r * second_order, fma(t, r, t - 1.0)), x)
+    return Quotient(copysign(fma(t - 1.0, c, (t + 1.0) * r), x), c - r, (x,))
 
 
 def log1p(x: Any) -> Number:
@@ -218,21 +225,21 @@ def log1p(x: Any) -> Number:
 
 
 def log1p_unit(x: Any) -> Number:
-    """Return log(1 + x) for 0 <= x <= 1: no exponent to take apart."""
+    """Return log(1 + x) = 2 artanh(x / (2 + x)) for 0 <= x <= 1: no exponent to take apart."""
     (x,) = _numbers(x)
-    s = x / (2.0 + x)
-    half_square = 0.5 * x * x
-    return x - (half_square - s * fma(polynomial(LOG_UNIT, s * s), s * s, half_square))
+    s = over_sum(x, x.constant(2.0), x)
+    return s * fma(polynomial(LOG_UNIT, s * s), s * s, 2.0)
 
 
 def normal_cdf(x: Any) -> Number:
     """Return the normal distribution function; where the tail is left, at 14.6, a float32 has long been 0."""
     (x,) = _numbers(x)
-    a = absolute(x)
-    a = select(a > 14.6, a.constant(14.6), a)
+    a = minimum(absolute(x), 14.6)
     square = 0.5 * a * a
-    q = exp_sum(-square, -fma(0.5 * a, a, -square)) * polynomial(TAIL, (a - 4.0) / (a + 4.0))
-    return select(x > 0.0, 1.0 - q, q)
+    power = exp_sum((-square).within(-107.0, 0.0), -fma(0.5 * a, a, -square))
+    above, below = (polynomial(part, a) for part in TAIL)
+    numerator, denominator = power.numerator * above, power.denominator * below
+    return select(x > 0.0, denominator - numerator, numerator) / denominator
 
 
 def normal_cdf_times(a: Any, x: Any) -> Number:
@@ -257,8 +264,7 @@ def sum_odd(a: Any, b: Any) -> Number:
 
 def ratio(a: Any, b: Any, c: Any) -> Number:
     """Return a / (b + c): enough where the result is rounded to fewer digits."""
-    a, b, c = _numbers(a, b, c)
-    return a / (b + c)
+    return over_sum(*_numbers(a, b, c))
 
 
 #: word of refnet.elementary -> its compiled reading for results of float32 and fewer digits

@@ -27,12 +27,17 @@ from refnet.engine.vectors import (
     splat,
 )
 
-#: Length of one partial sum. Short sums keep the error small; 256 costs no speed.
-BLOCK_K = 256
+#: Length of one partial sum. Over K = 64 to 4,096 and 1, 8 and 64 rows the mean error is 0.99 of that of NumPy's matmul
+#: (1.08 with 128, 1.3 with 256, 0.88 with 64); 96 costs 1 % of speed against 256.
+BLOCK_K = 96
 
 #: Fewer than 8 rows need the weights faster than the processor fetches them by itself from the third-level cache: ask
 #: for them so many bytes ahead. Panels and blocks of k lie one after another, so this is also right at their ends.
 AHEAD, LINE = 2048, 64
+
+#: From two blocks of rows on, each of the first so many asks for its share of the next block of k, a line per k: where
+#: the weights come from memory, 64 rows of 1024*4 take 0.92 to 0.8 of the time.
+ASKING = 4
 
 I64 = ir.IntType(64)
 
@@ -42,7 +47,7 @@ def _block_of(dtype: str) -> Any:
 
     Its arguments: how many rows and vectors the block has; the addresses of x, of the weight panel and of z; the
     strides of x and z rows in numbers; how many k; how many columns of the last vector are real; the address of the
-    bias or 0; and whether to add to z.
+    bias or 0; whether to add to z; and an address to fetch a cache line from for every k, ahead of its use.
     """
     most_rows, most_vectors = machine().tile(NUMBERS[dtype][1])
 
@@ -60,6 +65,7 @@ def _block_of(dtype: str) -> Any:
         columns: Any,
         bias: Any,
         add: Any,
+        ahead: Any,
     ) -> Any:
         def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
             after = builder.append_basic_block("block.end")
@@ -78,7 +84,7 @@ def _block_of(dtype: str) -> Any:
             builder.position_at_end(after)
             return ctx.get_dummy_value()
 
-        return types.void(*[types.int64] * 11), emit
+        return types.void(*[types.int64] * 12), emit
 
     return block
 
@@ -90,12 +96,12 @@ def _micro_kernel(module: Any, dtype: str, rows: int, vectors: int) -> Any:
         return module.globals[name]
     number, size = NUMBERS[dtype]
     vector = ir.VectorType(number, machine().lanes(size))
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [I64] * 9), name)
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [I64] * 10), name)
     function.linkage = "internal"
     function.attributes.add("noinline")
     builder = ir.IRBuilder(function.append_basic_block())
-    x, w, z, x_stride, z_stride, k, columns, bias, add = function.args
-    sums = _sum_over_k(builder, (x, w, x_stride, k), rows, vectors, vector)
+    x, w, z, x_stride, z_stride, k, columns, bias, add, ahead = function.args
+    sums = _sum_over_k(builder, (x, w, x_stride, k, ahead), rows, vectors, vector)
     mask = first_lanes(builder, columns, vector.count)
     _store(builder, sums, (z, z_stride, bias, add), mask, rows, vectors, vector)
     builder.ret_void()
@@ -104,7 +110,7 @@ def _micro_kernel(module: Any, dtype: str, rows: int, vectors: int) -> Any:
 
 def _sum_over_k(builder: Any, operands: Any, rows: int, vectors: int, vector: Any) -> list[list[Any]]:
     """Emit the loop: per k, load the panel's vectors, broadcast each row's x, one fma each."""
-    x, w, x_stride, k = operands
+    x, w, x_stride, k, ahead = operands
     number, lanes = vector.element, vector.count
     size = size_of(number)
     width = vectors * lanes * size
@@ -121,6 +127,8 @@ def _sum_over_k(builder: Any, operands: Any, rows: int, vectors: int, vector: An
     if rows < 8:
         for line in range(0, width, LINE):
             prefetch(builder, builder.add(panel, I64(AHEAD + line)))
+    else:
+        prefetch(builder, builder.add(ahead, builder.mul(i, I64(LINE))))
     weight = []
     for v in range(vectors):
         weight.append(builder.load(address_as(builder, builder.add(panel, I64(v * lanes * size)), vector)))
@@ -215,9 +223,12 @@ def matmul(dtype: str) -> Any:
                 end_bias = bias + first * size if bias and start + k == inner else 0
                 add = 1 if start else 0
                 here = panel + start * vectors * lanes * size
+                following = here + k * vectors * lanes * size
                 for r in range(0, rows, most_rows):
                     a, b = x + (r * inner + start) * size, z + (r * columns + first) * size
-                    block(min(most_rows, rows - r), vectors, a, here, b, inner, columns, k, real, end_bias, add)
+                    asking = rows > most_rows and r < ASKING * most_rows
+                    ahead = following + r // most_rows * k * LINE if asking else here
+                    block(min(most_rows, rows - r), vectors, a, here, b, inner, columns, k, real, end_bias, add, ahead)
                 start += k
                 if start >= inner:
                     break

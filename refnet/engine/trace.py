@@ -8,6 +8,7 @@ a data model and an overload for each operator and each word to do the same, and
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 from llvmlite import ir
@@ -46,13 +47,23 @@ class Condition:
 
 
 class Number:
-    """A float64, or a vector of them, of the code under construction."""
+    """A float64, or a vector of them, of the code under construction.
 
-    __slots__ = ("builder", "value")
+    It is NaN or from ``least`` to ``most``, as far as is known.
+    """
+
+    __slots__ = ("builder", "least", "most", "value")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, builder: Any, value: Any) -> None:
         self.builder, self.value = builder, value
+        self.least, self.most = -inf, inf
+
+    def within(self, least: float, most: float) -> Number:
+        """Return the same number, known to be NaN or within these bounds."""
+        same = Number(self.builder, self.value)
+        same.least, same.most = least, most
+        return same
 
     def constant(self, value: float) -> Number:
         """Return a constant of the same code, in every lane."""
@@ -104,7 +115,7 @@ class Number:
         raise TypeError("a formula asks whether a number is 0")
 
     def __neg__(self) -> Number:
-        return Number(self.builder, self.builder.fneg(self.value))
+        return Number(self.builder, self.builder.fneg(self.value)).within(-self.most, -self.least)
 
     def compare(self, sign: str, other: Number | float, unordered: bool = False) -> Condition:
         """Compare as IEEE 754 does: with a NaN, only ``!=`` holds; or any sign, if ``unordered``."""
@@ -174,6 +185,7 @@ def select(condition: Condition, a: Number, b: Number | float) -> Number:
 def seldom(condition: Condition, rare: Callable[[], Number], usual: Number) -> Number:
     """Return ``rare()`` where the condition holds, else ``usual``. If no lane needs it, its code is skipped."""
     builder, mask = usual.builder, _condition(condition).value
+    usual = Number(builder, usual.value)  # computed here, before the branch
     asked = mask
     if isinstance(mask.type, ir.VectorType):
         bits = ir.IntType(mask.type.count)
@@ -194,7 +206,7 @@ def seldom(condition: Condition, rare: Callable[[], Number], usual: Number) -> N
 
 def absolute(x: Number) -> Number:
     """Return |x|, the sign bit cleared."""
-    return _call("llvm.fabs", x)
+    return _call("llvm.fabs", x).within(0.0, inf)
 
 
 def copysign(x: Number | float, sign: Number) -> Number:

@@ -84,7 +84,7 @@ def prefetch(builder: Any, address: Any) -> None:
     name = "llvm.prefetch.p0"
     signature = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
     function = builder.module.globals.get(name) or ir.Function(builder.module, signature, name)
-    builder.call(function, [pointer, I32(0), I32(3), I32(1)])  # to read; into the first level; data
+    builder.call(function, [pointer, I32(0), I32(2), I32(1)])  # to read; into the second level; data
 
 
 def _intrinsic(builder: Any, name: str, vector: Any, signature: Any) -> Any:

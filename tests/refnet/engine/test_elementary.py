@@ -18,11 +18,11 @@ mp.prec = 200
 
 # word -> (truth, intervals, for a float64 and for a float32 result the largest error seen in ulp, rounded up)
 WORDS = {
-    "exp": (mp.exp, [(-1, 1), (-690, 690)], 0.51, 1.2),
-    "expm1": (mp.expm1, [(-1, 1), (-40, 690), (-3, 3), (-1e-9, 1e-9)], 0.51, 2.0),
+    "exp": (mp.exp, [(-1, 1), (-690, 690)], 0.51, 1.7),
+    "expm1": (mp.expm1, [(-1, 1), (-40, 690), (-3, 3), (-1e-9, 1e-9)], 0.51, 2.5),
     "log1p": (mp.log1p, [(-0.99, 1), (0, 1), (1, 1e6), (-1e-9, 1e-9)], 0.51, 0.8),
-    "log1p_unit": (mp.log1p, [(0, 1), (0, 1e-9)], 0.51, 1.2),
-    "normal_cdf": (mp.ncdf, [(-1, 1), (-8, 8), (-14, 0)], 0.51, 4.0),
+    "log1p_unit": (mp.log1p, [(0, 1), (0, 1e-9)], 0.51, 2.6),
+    "normal_cdf": (mp.ncdf, [(-1, 1), (-8, 8), (-14, 0)], 0.51, 6.5),
 }
 
 

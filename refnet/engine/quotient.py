@@ -1,0 +1,82 @@
+"""A number that is not divided yet: exp comes as one, and a formula that divides anyway then divides once.
+
+sigmoid(x) = 1 / (1 + e) with e = a / b is b / (b + a).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from typing import Any
+
+from refnet.engine import trace
+from refnet.engine.trace import Condition, Number
+
+__all__ = ["Quotient", "chosen", "over_sum", "product_sum"]
+
+
+class Quotient(Number):
+    """numerator / denominator, divided wherever something else than the words below asks for its value.
+
+    ``of`` are the arguments that the denominator was computed from: two that have the same share it.
+    """
+
+    __slots__ = ("denominator", "divided", "numerator", "of")
+
+    def __init__(
+        self,
+        numerator: Number,
+        denominator: Number,
+        of: tuple[Number, ...],
+        divided: Callable[[], Number] | None = None,
+    ) -> None:
+        self.builder, self.numerator, self.denominator = numerator.builder, numerator, denominator
+        self.least, self.most = -inf, inf
+        self.of, self.divided = of, divided
+
+    @property
+    def value(self) -> Any:
+        """The IR's value; LLVM makes one of equal divisions."""
+        return (self.numerator / self.denominator if self.divided is None else self.divided()).value
+
+    def constant(self, value: float) -> Number:
+        """Return a constant of the same code, without a division."""
+        return self.numerator.constant(value)
+
+    def __mul__(self, other: Number | float) -> Number:
+        if self.divided is not None:
+            return super().__mul__(other)
+        return Quotient(self.numerator * other, self.denominator, self.of)
+
+    __rmul__ = __mul__
+
+    def shares(self, other: Number) -> bool:
+        """Return whether ``other`` has the same denominator."""
+        return isinstance(other, Quotient) and [*map(id, self.of)] == [*map(id, other.of)]
+
+
+def chosen(condition: Condition, a: Number, b: Number) -> Number:
+    """Return a where the condition holds, else b, of which at least one is a `Quotient`."""
+    one = a if isinstance(a, Quotient) else b
+    if not isinstance(one, Quotient) or (isinstance(b, Quotient) and not one.shares(b)):
+        return trace.select(condition, a, b)
+    over = [x.numerator if isinstance(x, Quotient) else x * one.denominator for x in (a, b)]
+    return Quotient(trace.select(condition, *over), one.denominator, one.of, lambda: trace.select(condition, a, b))
+
+
+def product_sum(a: Number, b: Number, c: Number) -> Number:
+    """Return a * b + c."""
+    if not (isinstance(a, Quotient) and isinstance(b, Quotient) and isinstance(c, Quotient)):
+        return trace.fma(a, b, c)
+    if not (a.shares(b) and a.shares(c)):
+        return trace.fma(a, b, c)
+    d = a.denominator
+    return Quotient(trace.fma(a.numerator, b.numerator, c.numerator * d), d * d, a.of + a.of)
+
+
+def over_sum(a: Number, b: Number, c: Number) -> Number:
+    """Return a / (b + c)."""
+    if not isinstance(c, Quotient):
+        return a / (b + c)
+    numerator = a.numerator if isinstance(a, Quotient) and c.shares(a) else a * c.denominator
+    return numerator / trace.fma(b, c.denominator, c.numerator)

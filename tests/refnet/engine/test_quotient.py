@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+from llvmlite import ir
+
+from refnet import activations
+from refnet.engine.elementary import exp, expm1, fma, ratio, where
+from refnet.engine.formulas import in_numbers
+from refnet.engine.quotient import Quotient, chosen, over_sum, product_sum
+from refnet.engine.trace import F64, Number, compiled
+
+WITHIN = st.floats(-300.0, 300.0)
+
+
+def divisions(function, count=1):
+    """Return how many divisions the function of Numbers compiles to."""
+    blank = ir.Function(ir.Module(), ir.FunctionType(ir.VoidType(), [F64] * count), "blank")
+    builder = ir.IRBuilder(blank.append_basic_block())
+    assert function(*(Number(builder, argument) for argument in blank.args)).value
+    return str(blank).count("fdiv")
+
+
+def run(function, *numbers):
+    code = compiled(lambda *given: (function(*given),))
+    call = {1: lambda a: code(a), 2: lambda a, b: code(a, b), 3: lambda a, b, c: code(a, b, c)}[len(numbers)]
+    return numba.njit(error_model="numpy")(call)(*map(float, numbers))
+
+
+def half(x):
+    """Return x / 2, not divided yet."""
+    return Quotient(x, x.constant(2.0), (x,))
+
+
+def test_it_is_divided_where_its_value_is_asked_for():
+    assert run(lambda x: half(x) + 1.0, 5.0) == 3.5
+    assert run(lambda x: 3.0 * half(x) * x, 5.0) == 37.5
+    assert divisions(lambda x: 3.0 * half(x) * x) == 1
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["quotient first", "quotient second"])
+@pytest.mark.parametrize("x", [5.0, -5.0])
+def test_chosen_keeps_the_exact_other_number(x, order):
+    def function(x):
+        return chosen(x > 0.0, *(x * 0.1, half(x))[::order])
+
+    one, other = (x * 0.1, x / 2)[::order]
+    assert run(function, x) == (one if x > 0 else other)
+    assert run(lambda x: function(x) * 3.0, x) == (one if x > 0 else other) * 3.0
+
+
+def test_chosen_of_two_with_different_denominators_divides_both():
+    def function(x):
+        return chosen(x > 0.0, half(x), Quotient(x, x.constant(4.0), (x * 1.0,)))
+
+    assert (run(function, 8.0), run(function, -8.0)) == (4.0, -2.0)
+    assert divisions(function) == 2
+
+
+def test_over_sum_divides_once():
+    def function(x):
+        q = half(x)
+        return over_sum(q, x.constant(3.0), q)
+
+    assert run(function, 4.0) == 2.0 / 5.0
+    assert divisions(function) == 1
+    assert run(lambda x: over_sum(x, x, half(x)), 4.0) == 4.0 / 6.0
+    assert run(lambda x, y: over_sum(half(x), y, half(y)), 4.0, 8.0) == 2.0 / 12.0
+    assert run(lambda x, y: over_sum(half(x), y, y), 4.0, 8.0) == 2.0 / 16.0
+
+
+def test_product_sum_squares_the_denominator():
+    def function(x):
+        q = half(x)
+        return product_sum(q, q, q)
+
+    assert run(function, 6.0) == 12.0
+    assert divisions(function) == 1
+    assert run(lambda x, y: product_sum(half(x), half(y), half(x)), 6.0, 8.0) == 15.0
+    assert run(lambda x, y: product_sum(half(x), y, y), 6.0, 8.0) == 32.0
+
+
+@pytest.mark.parametrize("name", ["exponential", "sigmoid", "tanh", "silu"])
+def test_the_book_divides_once(name):
+    assert divisions(in_numbers(activations.get(name).formula, 1)) == 1
+
+
+@given(WITHIN)
+def test_words_that_divide_late_are_those_that_divide_at_once(x):
+    with np.errstate(over="ignore"):
+        e = float(np.exp(-abs(x)))
+    assert math.isclose(SIGMOID(x), (1.0 if x >= 0 else e) / (1.0 + e), rel_tol=1e-15)
+    t = math.expm1(abs(x))
+    assert math.isclose(TANH(x), t / (2.0 + t), rel_tol=1e-15)
+    assert math.isclose(SQUARE(x), e * e + 2.0 * e, rel_tol=1e-15)
+
+
+def _sigmoid(x):
+    e = exp(-abs(x))
+    return (ratio(where(x >= 0.0, 1.0, e), 1.0, e),)
+
+
+def _tanh(x):
+    t = expm1(abs(x))
+    return (ratio(t, 2.0, t),)
+
+
+def _square(x):
+    e = exp(-abs(x))
+    return (fma(e, e, 2.0 * e),)
+
+
+def _function(words):
+    code = compiled(words)
+    return numba.njit(error_model="numpy")(lambda x: code(x))
+
+
+SIGMOID, TANH, SQUARE = map(_function, (_sigmoid, _tanh, _square))
