@@ -19,7 +19,7 @@ from refnet.engine import forward
 from refnet.engine.capi import usable
 from refnet.engine.forward import activation_kernel, kernel_door, parameter_values
 from refnet.engine.records import ARRAY_CLASS, BYTES, CODE, DTYPE, HELD, MOST, NONE, PYTHON, ROW, SCRATCH, TABLE
-from refnet.engine.table import BLOCK, work_size
+from refnet.engine.table import ACTIVATION_WORK, BLOCK, work_size
 from refnet.engine.workers import share_kernel, team
 from refnet.errors import ArgumentError, DTypeError, ShapeError
 
@@ -156,7 +156,7 @@ def _run(activation: Activation, x: NDArray[Any], out: NDArray[Any] | None) -> N
     target = out if direct and out is not None else np.empty(x.shape, kernel.dtype)
     columns = x.shape[-1] if activation.kind == "rowwise" else 1
     rows = x.size // columns if columns else 0
-    count = team() if x.size >= PARALLEL_ELEMENTS else 1
+    count = team(ACTIVATION_WORK * x.size) if x.size >= PARALLEL_ELEMENTS else 1
     if count > 1:
         share_kernel((kernel.code, kernel.address), source, target, rows, (columns, columns), count)
     else:

@@ -15,7 +15,7 @@ from refnet.engine.forward import activation_kernel, columns_code, door, paramet
 from refnet.engine.machine import machine
 from refnet.engine.pack import pack, panel_columns
 from refnet.engine.records import ARRAY_CLASS, CODE, COLUMNS, DTYPE, MOST, PYTHON, SCRATCH, SHAPE, TABLE
-from refnet.engine.table import KERNEL, MATMUL, X, Y, work_size
+from refnet.engine.table import ACTIVATION_WORK, KERNEL, MATMUL, X, Y, work_size
 from refnet.engine.workers import Ticket, team
 from refnet.layers.inputs import Shape, as_input
 from refnet.layers.operations import Activate, Call, Matmul, Operation
@@ -66,7 +66,7 @@ class Chain:
         self.width, self.dtype = width, dtype
         self.arrays: list[NDArray[Any]] = []
         self.lines: list[str] = []
-        self.work = 0  # multiply-adds, and activations counted as 20, per row
+        self.work = 0  # multiply-adds, and activations counted as `ACTIVATION_WORK`, per row
         self.units: list[list[int]] = []  # for each step the work of its units, where threads divide columns
         widths = [width]
         rows: list[list[int]] = []
@@ -113,7 +113,7 @@ class Chain:
         kernel = activation_kernel(activation, self.dtype.name)
         parameters = self._keep(parameter_values(activation, self.dtype))
         self.lines.append(f"{activation!r}   ({inner},)")
-        self.work += 20 * inner
+        self.work += ACTIVATION_WORK * inner
         widths.append(inner)
         return [KERNEL, 0, 0, inner, inner, kernel, parameters, int(activation.kind == "elementwise")]
 
@@ -127,9 +127,9 @@ class Chain:
             width = panel * -(-columns // (panel * max(1, count)))
             self.units.append([inner * min(width, columns - first) for first in range(0, columns, width)])
         elif elementwise and len(rows) > 1 and rows[-2][0] == MATMUL:
-            self.units[-1] = [work + 20 * columns // len(self.units[-1]) for work in self.units[-1]]
+            self.units[-1] = [work + ACTIVATION_WORK * columns // len(self.units[-1]) for work in self.units[-1]]
         else:
-            self.units.append([20 * columns])
+            self.units.append([ACTIVATION_WORK * columns])
         rows[-1][7] = sum(map(len, self.units))
 
     def _keep(self, array: NDArray[Any]) -> int:
@@ -152,7 +152,7 @@ class Chain:
         """x (rows, in), C-contiguous and of the chain's dtype -> y (rows, out)."""
         rows = len(x)
         y = np.empty((rows, self.out_width), self.dtype)
-        threads = team() if rows >= self.parallel_rows else 1
+        threads = team(rows * self.work) if rows >= self.parallel_rows else 1
         part = self._part(rows, threads) if threads > 1 else rows
         if part < rows:
             self._share(x, y, threads, part)
@@ -200,7 +200,7 @@ class Chain:
             ticket = Ticket(threads, self.scratch_bytes, (walk_code(self.dtype.name), self.address), columns, shared)
         step = threads * self.long_rows if part else len(x)
         for first in range(0, len(x), step):
-            ticket.run(x, y, first, min(len(x), first + step), part)
+            ticket.run(x, y, first, min(len(x), first + step), part, len(x) * self.work)
         self._tickets.append(ticket)
 
 

@@ -13,6 +13,9 @@ COLUMNS = 8
 MATMUL, KERNEL = 0, 1
 X, Y = -1, -2
 
+#: Multiply-adds that an activation of one number is counted as.
+ACTIVATION_WORK = 20
+
 #: How many numbers a block of rows has at most in a rowwise kernel, unless one row has more.
 BLOCK = 1024
 

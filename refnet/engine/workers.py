@@ -14,6 +14,7 @@ import functools
 import os
 import threading
 from collections.abc import Callable
+from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from refnet.engine import threads
 from refnet.engine.forward import six_words, walk_code
 from refnet.engine.objects import native
-from refnet.engine.table import KERNEL, X, Y, work_size
+from refnet.engine.table import ACTIVATION_WORK, KERNEL, X, Y, work_size
 
 __all__ = ["HANDOVER", "Ticket", "handover_code", "share_kernel", "team"]
 
@@ -48,6 +49,11 @@ MOST = 63
 #: Pauses for which a worker without work looks for some: some 130 microseconds on a Zen 5.
 PAUSES = 8192
 
+#: A call of less than `SHORT_WORK` multiply-adds, which takes at most half a millisecond, and took longer than `LOST`
+#: nanoseconds had to wait for a worker whose core was given to another process. Such calls run alone from then on, for
+#: `ALONE` times as long as that took. Long calls gain on a busy machine: they get a second share of it.
+SHORT_WORK, LOST, ALONE = 20_000_000, 1_500_000, 20
+
 #: Parts per thread of an array that goes through one kernel, and the numbers that a part has at least.
 PARTS, PART_NUMBERS = 4, 1 << 14
 
@@ -64,6 +70,7 @@ _boxes = _lasting((1 + MOST) * BOX_WORDS).reshape(1 + MOST, BOX_WORDS)
 _boxes_address: int = _boxes.ctypes.data
 _lock = threading.Lock()
 _bells: list[int] = []  # locks that callers may sleep on
+_alone_until = 0  # in nanoseconds of perf_counter_ns
 
 
 def _taken_lock() -> int:
@@ -116,15 +123,25 @@ class Ticket:
     def __del__(self, give_back: Callable[[int], None] = _bells.append) -> None:
         give_back(self._bell)
 
-    def run(self, x: NDArray[Any], y: NDArray[Any], first: int, last: int, part: int) -> None:
-        """Run rows of x, in parts of ``part`` rows; or all of them by columns, if that is 0."""
+    def run(self, x: NDArray[Any], y: NDArray[Any], first: int, last: int, part: int, work: int) -> None:
+        """Run rows of x, in parts of ``part`` rows; or all of them by columns, if that is 0. ``work``: see `team`."""
+        global _alone_until
         if self.threads - 1 > _boxes.item(0):
             _start(self.threads - 1)
+        start = perf_counter_ns()
         self._lead(self.address, x, y, first, last, part)
+        end = perf_counter_ns()
+        if work < SHORT_WORK and end - start > LOST:
+            _alone_until = end + ALONE * (end - start)
 
 
-def team() -> int:
-    """Return how many threads may share a call: as many as were chosen, but no more than there are cores for them."""
+def team(work: int) -> int:
+    """Return how many threads may share a call of so many multiply-adds.
+
+    As many as were chosen, but no more than there are cores for them; one if the call is short and the machine busy.
+    """
+    if work < SHORT_WORK and perf_counter_ns() < _alone_until:
+        return 1
     return min(threads.get_num_threads(), threads.cores(), MOST + 1)
 
 
@@ -149,7 +166,7 @@ def share_kernel(
     table = np.array((1, part, *widths, 0, 0, 0, 0, KERNEL, X, Y, *widths, *kernel, 0), np.int64)
     walk = walk_code("float32" if x.itemsize == 4 else "float64")
     ticket = Ticket(count, 8 * work_size(max(widths)), (walk, _address(table)))
-    ticket.run(np.asarray(x), np.asarray(y), 0, rows, part)
+    ticket.run(np.asarray(x), np.asarray(y), 0, rows, part, ACTIVATION_WORK * rows * max(widths))
 
 
 def _address(array: NDArray[Any]) -> int:

@@ -16,6 +16,7 @@ from refnet.engine import workers
 from refnet.engine.workers import ABSENT, ASLEEP, IDLE, STATE, Ticket
 
 LONG = 30  # seconds that nothing here takes
+MUCH = 1 << 40
 
 x, y = np.zeros(3, np.float32), np.zeros(3, np.float32)
 code_of = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 6)
@@ -58,7 +59,7 @@ def test_every_row_is_done_once(threads, first, last, part):
     ticket = ticket_of(lambda start, end, scratch: seen.append((start, end)), threads)
     for _ in range(20):
         seen.clear()
-        ticket.run(x, y, first, last, part)
+        ticket.run(x, y, first, last, part, MUCH)
 
         assert sorted(seen) == [(start, min(last, start + part)) for start in range(first, last, part)]
 
@@ -72,7 +73,7 @@ def test_the_workers_take_part_with_scratch_memory_of_their_own():
         barrier.wait(LONG)
 
     ticket = ticket_of(meet, 4, scratch=1000)
-    ticket.run(x, y, 0, 4, 1)
+    ticket.run(x, y, 0, 4, 1, MUCH)
 
     begin, end = ticket.memory.ctypes.data, ticket.memory.ctypes.data + ticket.memory.nbytes
     places = sorted(seen.values())
@@ -98,7 +99,7 @@ def test_the_caller_waits_for_a_worker_that_has_begun():
     for _ in range(3):
         begun.clear()
         done.clear()
-        ticket.run(x, y, 0, 2, 1)
+        ticket.run(x, y, 0, 2, 1, MUCH)
 
         assert sorted(done) == [0, 1]
 
@@ -110,11 +111,11 @@ def test_a_caller_does_alone_what_no_worker_is_free_for():
         held.wait(LONG)
         go_on.wait(LONG)
 
-    holding = threading.Thread(target=ticket_of(hold, 4).run, args=(x, y, 0, 4, 1))
+    holding = threading.Thread(target=ticket_of(hold, 4).run, args=(x, y, 0, 4, 1, MUCH))
     holding.start()
     held.wait(LONG)
     seen: set[int] = set()
-    ticket_of(lambda first, last, scratch: seen.add(threading.get_ident()), 4).run(x, y, 0, 50, 1)
+    ticket_of(lambda first, last, scratch: seen.add(threading.get_ident()), 4).run(x, y, 0, 50, 1, MUCH)
     go_on.set()
     holding.join()
 
@@ -124,8 +125,8 @@ def test_a_caller_does_alone_what_no_worker_is_free_for():
 def test_no_more_workers_are_called_than_there_are_parts():
     inside: list[list[int]] = []
     ticket = ticket_of(lambda first, last, scratch: inside.append(states()), 4)
-    ticket.run(x, y, 0, 8, 8)
-    ticket.run(x, y, 8, 9, 1)
+    ticket.run(x, y, 0, 8, 8, MUCH)
+    ticket.run(x, y, 8, 9, 1, MUCH)
 
     assert inside == [[ASLEEP] * 3] * 2
 
@@ -134,7 +135,7 @@ def test_workers_without_work_sleep_and_wake_again():
     barrier = threading.Barrier(2)
     for pause in (0.0, 0.0, 0.05, 0.0):
         time.sleep(pause)
-        ticket_of(lambda first, last, scratch: barrier.wait(LONG), 2).run(x, y, 0, 2, 1)
+        ticket_of(lambda first, last, scratch: barrier.wait(LONG), 2).run(x, y, 0, 2, 1, MUCH)
         assert states()[0] in (IDLE, ASLEEP)
     until(lambda: states()[0] == ASLEEP)
 
@@ -144,7 +145,7 @@ def test_a_worker_that_is_not_there_is_not_missed(monkeypatch):
     boxes[0, workers.COUNT] = 3
     monkeypatch.setattr(workers, "_boxes_address", boxes.ctypes.data)
     seen: list[int] = []
-    ticket_of(lambda first, last, scratch: seen.append(first), 4).run(x, y, 0, 5, 1)
+    ticket_of(lambda first, last, scratch: seen.append(first), 4).run(x, y, 0, 5, 1, MUCH)
 
     assert seen == [0, 1, 2, 3, 4]
     assert set(boxes[1:, STATE]) == {ABSENT}
@@ -163,7 +164,7 @@ def test_many_callers_at_once():
         ticket: Any = ticket_of(functools.partial(add, caller), 4)
         start.wait(LONG)
         for _ in range(300):
-            ticket.run(x, y, 0, 10, 3)
+            ticket.run(x, y, 0, 10, 3, MUCH)
 
     threads = [threading.Thread(target=call, args=(caller,)) for caller in range(8)]
     for thread in threads:

@@ -32,12 +32,32 @@ def model_and_rows() -> tuple[refnet.Sequential, list[np.ndarray], list[bytes]]:
 def test_a_team_is_as_many_as_chosen_but_not_more_than_cores(monkeypatch):
     monkeypatch.setattr(threads, "_chosen", 5)
     monkeypatch.setattr(threads, "cores", lambda: 64)
-    assert workers.team() == 5
+    assert workers.team(1) == 5
     monkeypatch.setattr(threads, "cores", lambda: 2)
-    assert workers.team() == 2
+    assert workers.team(1) == 2
     monkeypatch.setattr(threads, "_chosen", 1 << 20)
     monkeypatch.setattr(threads, "cores", lambda: 1 << 10)
-    assert workers.team() == workers.MOST + 1
+    assert workers.team(1) == workers.MOST + 1
+
+
+def test_short_calls_run_alone_after_one_that_was_held_up(monkeypatch):
+    monkeypatch.setattr(threads, "_chosen", 3)
+    monkeypatch.setattr(threads, "cores", lambda: 3)
+    monkeypatch.setattr(workers, "_alone_until", 0)
+    nothing = np.zeros(1, np.float32)
+    ticket = workers.Ticket(3, 0, (0, 0))
+
+    def run(work: int, seconds: float) -> None:
+        ticket._lead = lambda *arguments: time.sleep(seconds)
+        ticket.run(nothing, nothing, 0, 1, 1, work)
+
+    run(workers.SHORT_WORK, 0.01)  # long calls take long
+    assert workers.team(1) == 3
+    run(1, 0.5)
+    assert workers.team(1) == 1
+    assert workers.team(workers.SHORT_WORK) == 3
+    monkeypatch.setattr(workers, "_alone_until", time.perf_counter_ns() - 1)
+    assert workers.team(1) == 3
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
