@@ -16,6 +16,8 @@ from refnet.errors import UnsupportedError
 
 __all__ = ["load", "quiet"]
 
+EXTRA = "pip install 'refnet[keras]'"
+
 
 @functools.cache
 def load() -> Any:
@@ -29,13 +31,15 @@ def load() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if importlib.util.find_spec("keras") is None:
-        raise UnsupportedError("Keras is not installed; parity needs it: pip install 'refnet[keras]'")
+        raise UnsupportedError(f"Keras is not installed; parity needs it: {EXTRA}")
     try:
         with _stderr_held_back(), quiet():
             import keras
     except ImportError as error:
+        backend = os.environ["KERAS_BACKEND"]
         raise UnsupportedError(
-            f"Keras is installed but cannot be imported ({error}); parity needs it: pip install 'refnet[keras]'"
+            f"Keras is installed, but its backend {backend!r} cannot be imported ({error}); "
+            f"install what it asks for{': ' + EXTRA if backend == 'tensorflow' else ''}"
         ) from error
     if keras.backend.backend() == "tensorflow":
         import tensorflow

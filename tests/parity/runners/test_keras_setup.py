@@ -16,6 +16,16 @@ def test_a_missing_keras_is_said_in_one_sentence(monkeypatch):
         keras_setup.load.__wrapped__()
 
 
+@pytest.mark.parametrize(("backend", "ends"), [("numpy", "asks for"), ("tensorflow", "'refnet[keras]'")])
+def test_a_backend_that_lacks_something_is_named(monkeypatch, backend, ends):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    monkeypatch.setattr(keras_setup.importlib.util, "find_spec", lambda name: True)
+    monkeypatch.setitem(sys.modules, "keras", None)
+    with pytest.raises(UnsupportedError, match=f"its backend '{backend}' cannot be imported") as caught:
+        keras_setup.load.__wrapped__()
+    assert str(caught.value).endswith(ends)
+
+
 @pytest.mark.keras
 def test_keras_loads_once(keras):
     assert keras_setup.load() is keras
