@@ -46,7 +46,7 @@ def walk(dtype: str) -> Any:
                 if load_int64(step, 0) == MATMUL:
                     product(a, load_int64(step, 5), b, rows, inner, columns, load_int64(step, 6), 0, columns)
                 else:
-                    call_kernel(load_int64(step, 5), a, b, rows, columns, load_int64(step, 6), work)
+                    call_kernel(load_int64(step, 5), a, b, rows, inner, load_int64(step, 6), work)
 
     return run
 
@@ -76,7 +76,7 @@ def walk_columns(dtype: str) -> Any:
         b = shared + target if target != Y else y
         inner, columns = load_int64(step, 3), load_int64(step, 4)
         if load_int64(step, 0) != MATMUL:
-            call_kernel(load_int64(step, 5), a, b, rows, columns, load_int64(step, 6), work)
+            call_kernel(load_int64(step, 5), a, b, rows, inner, load_int64(step, 6), work)
             return
         width = -(-columns // (panel * units)) * panel
         first, last = unit * width, min(columns, (unit + 1) * width)
