@@ -23,15 +23,21 @@ def warmup() -> Iterator[str]:
     'door six_words'
     """
     from refnet import activations
-    from refnet.engine.forward import DOORS, activation_kernel, door_code, walk_code
+    from refnet.engine.forward import DOORS, activation_kernel, columns_code, door_code, walk_code
+    from refnet.engine.workers import HANDOVER, handover_code
 
     for name in DOORS:
         door_code(name)
         yield f"door {name}"
+    for name in HANDOVER:
+        handover_code(name)
+        yield f"handover {name}"
     for dtype in ("float32", "float64", "half"):  # half: for float16 and bfloat16, which no model has
         if dtype != "half":
             walk_code(dtype)
             yield f"walk {dtype}"
+            columns_code(dtype)
+            yield f"columns {dtype}"
         for name in activations.names():
             for kernel, form in _forms(activations.get(name)):
                 activation_kernel(form, dtype)

@@ -15,18 +15,20 @@ from numpy.typing import NDArray
 
 from refnet.activations.activation import Activation
 from refnet.activations.reading import halved, narrow
-from refnet.engine import forward, threads
+from refnet.engine import forward
 from refnet.engine.capi import usable
 from refnet.engine.forward import activation_kernel, has_kernel, kernel_door, parameter_values
 from refnet.engine.records import ARRAY_CLASS, BYTES, CODE, DTYPE, HELD, MOST, NONE, PYTHON, ROW, SCRATCH, TABLE
-from refnet.engine.table import BLOCK, work_size
+from refnet.engine.table import ACTIVATION_WORK, BLOCK, work_size
+from refnet.engine.workers import share_kernel, team
 from refnet.errors import ArgumentError, DTypeError, ShapeError
 
 __all__ = ["apply", "door"]
 
-#: Elements below which a second thread costs more than it brings (see `refnet.engine.plan.PARALLEL_WORK`): sigmoid of
-#: so many takes 100 microseconds on one thread and 105 on two, of twice as many 198 and 153.
-PARALLEL_ELEMENTS = 1 << 18
+#: Elements below which a second thread costs more than it brings. On the Zen 5, on one thread by the door and on two,
+#: in microseconds: of 2^16 float32 relu 2.4 and 7.2, sigmoid 27 and 18, softmax of rows of 64 53 and 30; of 2^17 relu
+#: 6.4 and 9.4, sigmoid 54 and 32, softmax 97 and 52.
+PARALLEL_ELEMENTS = 1 << 17
 
 #: Bytes of x and y together from which on y is written past the caches: the size of the Zen 5's last cache. relu of so
 #: many, 4 Mi float32, goes from 5.8 to 10.3 G elements/s; of half as many it would go from 12.8 to 10.3.
@@ -175,19 +177,13 @@ def _run(
     direct = out is not None and out.dtype is kernel.dtype and out.flags.carray
     target = out if direct and out is not None else np.empty(shape, kernel.dtype)
     rows = x.size // columns if columns else 0
-    start, end, stride = _address(source), _address(target), columns * kernel.dtype.itemsize
-    there = stride // 2 if activation.kind == "gated" else stride
-
-    def run(first: int, last: int) -> None:
-        work = _work(columns) if activation.kind != "elementwise" else 0
-        kernel.door(start + first * stride, end + first * there, last - first, columns, kernel.address, work)
-
-    if x.size < PARALLEL_ELEMENTS or threads.get_num_threads() == 1:
-        run(0, rows)
+    there = columns // 2 if activation.kind == "gated" else columns
+    count = team(ACTIVATION_WORK * x.size) if x.size >= PARALLEL_ELEMENTS else 1
+    if count > 1:
+        share_kernel((kernel.code, kernel.address), source, target, rows, (columns, there), count)
     else:
-        parts = threads.get_num_threads()
-        edges = [rows * part // parts for part in range(parts + 1)]
-        threads.run(lambda part: run(edges[part], edges[part + 1]), parts)
+        work = _work(columns) if activation.kind != "elementwise" else 0
+        kernel.door(_address(source), _address(target), rows, columns, kernel.address, work)
     if target is out:
         return target
     y = target if kernel.dtype == x.dtype else narrow(target, x.dtype)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
 import platform
 import sys
 import sysconfig
@@ -27,6 +28,8 @@ FUNCTIONS = (
     "PyEval_SaveThread",
     "PyLong_AsLongLong",
     "PyObject_Vectorcall",
+    "PyThread_acquire_lock",
+    "PyThread_release_lock",
     "PyTuple_GetItem",
     "Py_IncRef",
 )
@@ -82,6 +85,7 @@ def add_symbols() -> None:
 
     addresses: dict[str, int | None] = {name: _address(name) for name in FUNCTIONS}
     addresses["PyArray_Empty"] = _numpy_function(PYARRAY_EMPTY)
+    addresses["sched_yield"] = _let_others_run()
     addresses.update(dict.fromkeys(UNUSED, _address("PyErr_Clear")))
     for name, address in addresses.items():
         if address is not None and not llvm.address_of_symbol(name):
@@ -90,6 +94,13 @@ def add_symbols() -> None:
 
 def _address(name: str) -> int | None:
     return ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value
+
+
+def _let_others_run() -> int | None:
+    """Return the address of the system's function that gives this thread's core to another one."""
+    library = ctypes.CDLL(None) if os.name == "posix" else ctypes.windll.kernel32  # type: ignore[attr-defined]
+    function = library.sched_yield if os.name == "posix" else library.SwitchToThread
+    return ctypes.cast(function, ctypes.c_void_p).value
 
 
 def _numpy_function(place: int) -> int | None:

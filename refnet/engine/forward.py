@@ -21,11 +21,13 @@ from refnet.errors import ArgumentError
 __all__ = [
     "DOORS",
     "activation_kernel",
+    "columns_code",
     "door",
     "door_code",
     "has_kernel",
     "kernel_door",
     "parameter_values",
+    "six_words",
     "walk_code",
     "walk_door",
 ]
@@ -42,7 +44,7 @@ def walk_door(dtype: str) -> Callable[..., None]:
 
     x and y are C-contiguous ndarrays; the others are addresses and row numbers. It releases the GIL.
     """
-    return _six_words(walk_code(dtype), (ctypes.c_int64, ctypes.py_object, ctypes.py_object, *[ctypes.c_int64] * 3))
+    return six_words(walk_code(dtype), (ctypes.c_int64, ctypes.py_object, ctypes.py_object, *[ctypes.c_int64] * 3))
 
 
 @functools.cache
@@ -55,6 +57,18 @@ def walk_code(dtype: str) -> int:
         return walk(dtype), SIGNATURE
 
     return native(f"walk-{dtype}", recipe)
+
+
+@functools.cache
+def columns_code(dtype: str) -> int:
+    """Return the address of the compiled walk that threads share by columns (see `refnet.engine.walk.walk_columns`)."""
+
+    def recipe() -> tuple[Any, Any]:
+        from refnet.engine.walk import SIGNATURE, walk_columns
+
+        return walk_columns(dtype), SIGNATURE
+
+    return native(f"columns-{dtype}", recipe)
 
 
 def has_kernel(activation: Activation) -> bool:
@@ -109,10 +123,10 @@ def _kernel(
 @functools.cache
 def kernel_door(address: int) -> Callable[..., None]:
     """Return a kernel as a function of six integers. It releases the GIL."""
-    return _six_words(address, (ctypes.c_int64,) * 6)
+    return six_words(address, (ctypes.c_int64,) * 6)
 
 
-def _six_words(address: int, kinds: tuple[Any, ...]) -> Callable[..., None]:
+def six_words(address: int, kinds: tuple[Any, ...]) -> Callable[..., None]:
     """Return compiled code as a function of six ints or ndarrays that releases the GIL."""
     if not usable():
         return ctypes.CFUNCTYPE(None, *kinds)(address)

@@ -201,16 +201,19 @@ def _where(builder: Any, condition: Any, values: Any, other: Any) -> Any:
 
 
 def matmul(dtype: str) -> Any:
-    """Return the function that computes rows of z = x W + b from a packed weight (see `refnet.engine.pack`)."""
+    """Return the function that computes rows of z = x W + b from a packed weight (see `refnet.engine.pack`).
+
+    It computes the columns from ``begin`` to before ``end``; a panel starts at ``begin``.
+    """
     size = NUMBERS[dtype][1]
     lanes = machine().lanes(size)
     most_rows, most_vectors = machine().tile(size)
     block = _block_of(dtype)
 
     @numba.njit(error_model="numpy")
-    def run(x: int, w: int, z: int, rows: int, inner: int, columns: int, bias: int) -> None:
-        panel = w
-        for first in range(0, columns, most_vectors * lanes):
+    def run(x: int, w: int, z: int, rows: int, inner: int, columns: int, bias: int, begin: int, end: int) -> None:
+        panel = w + begin * inner * size
+        for first in range(begin, end, most_vectors * lanes):
             left = columns - first
             vectors = min(most_vectors, (left + lanes - 1) // lanes)
             real = min(lanes, left - (vectors - 1) * lanes)

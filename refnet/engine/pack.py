@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from refnet.engine.machine import machine
 
-__all__ = ["pack"]
+__all__ = ["pack", "panel_columns"]
 
 LINE = 64  # bytes in a cache line
 
@@ -29,16 +29,20 @@ def pack(weight: NDArray[Any]) -> NDArray[Any]:
     ndarray of shape (in * padded out,)
     """
     inner, columns = weight.shape
-    lanes = machine().lanes(weight.itemsize)
-    _, vectors = machine().tile(weight.itemsize)
+    lanes, most = machine().lanes(weight.itemsize), panel_columns(weight.itemsize)
     packed = _aligned(inner * -(-columns // lanes) * lanes, weight.dtype)
-    for first in range(0, columns, vectors * lanes):
-        part = weight[:, first : first + vectors * lanes]
+    for first in range(0, columns, most):
+        part = weight[:, first : first + most]
         width = -(-part.shape[1] // lanes) * lanes
         panel = packed[inner * first : inner * (first + width)].reshape(inner, width)
         panel[:, : part.shape[1]] = part
         panel[:, part.shape[1] :] = 0
     return packed
+
+
+def panel_columns(itemsize: int) -> int:
+    """Return how many columns a panel has, unless it is the last one."""
+    return machine().tile(itemsize)[1] * machine().lanes(itemsize)
 
 
 def _aligned(size: int, dtype: Any) -> NDArray[Any]:

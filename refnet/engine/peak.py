@@ -62,6 +62,6 @@ def _recipe() -> tuple[Any, Any]:
 
     def run(x: int, weight: int, z: int, inner: int, times: int) -> None:
         for _ in range(times):
-            product(x, weight, z, rows, inner, columns, 0)
+            product(x, weight, z, rows, inner, columns, 0, 0, columns)
 
     return run, types.void(*[types.int64] * 5)

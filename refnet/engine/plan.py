@@ -10,13 +10,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refnet.engine import threads
 from refnet.engine.capi import usable
-from refnet.engine.forward import activation_kernel, door, has_kernel, parameter_values, walk_code, walk_door
+from refnet.engine.forward import (
+    activation_kernel,
+    columns_code,
+    door,
+    has_kernel,
+    parameter_values,
+    walk_code,
+    walk_door,
+)
 from refnet.engine.machine import machine
-from refnet.engine.pack import pack
+from refnet.engine.pack import pack, panel_columns
 from refnet.engine.records import ARRAY_CLASS, CODE, COLUMNS, DTYPE, MOST, PYTHON, SCRATCH, SHAPE, TABLE
-from refnet.engine.table import KERNEL, MATMUL, X, Y, work_size
+from refnet.engine.table import ACTIVATION_WORK, KERNEL, MATMUL, X, Y, work_size
+from refnet.engine.workers import Ticket, team
 from refnet.layers.inputs import Shape, as_input
 from refnet.layers.operations import Activate, Call, Matmul, Operation
 
@@ -26,9 +34,30 @@ __all__ = ["Plan"]
 TILE_BYTES = 256 * 1024
 TILE_ROWS = 256
 
-#: Multiply-adds below which a second thread costs more than it brings: waking it takes 40 microseconds. On the Zen 5,
-#: 6 million in rows of 30-64-32-1 took 74 microseconds on one thread and 85 on two, 12 million 145 and 117.
-PARALLEL_WORK = 9_000_000
+#: Bytes of one weight matrix that no longer stays in cache from tile to tile, and the rows of a tile then. On the Zen 5
+#: 256 rows through 4096-4096 took 128 milliseconds in tiles of 8 rows, 44 in tiles of 64, 40 in tiles of 128.
+LARGE_WEIGHT, LARGE_TILE_ROWS = 8 * 1024 * 1024, 128
+
+#: Multiply-adds below which a second thread costs more than it brings. On the Zen 5, on one thread and on two, in
+#: microseconds: 68,000 in rows of 5-10-10-10 1.9 and 1.9, 150,000 3.5 and 2.7; 200,000 in rows of 37-101-53-7 3.6 and
+#: 2.8; 285,000 in rows of 30-64-32-1 4.3 and 3.1. It is `SHORT_WORK`, which is faster than the first of each pair.
+PARALLEL_WORK = 200_000
+
+#: Few rows, or such as cannot be dealt out evenly, are shared by columns. From 16 rows on that takes 8 to 20 % longer
+#: than equal parts of rows do, unless the weights are large.
+COLUMN_ROWS = 64
+
+#: Multiply-adds of a row that a unit of columns should have, as taking one costs some 0.1 microseconds. One row of
+#: 100-1000-10 took 6.9 microseconds by single panels, 3.4 by such units, and 3.4 on one thread.
+UNIT_WORK = 12_000
+
+#: What two threads that share columns lose, as multiply-adds of one row: once, and at each step where they wait. On the
+#: Zen 5, on one thread and by columns, in microseconds: 96-96-96 1.0 and 1.4, 128-128-128 1.3 and 1.8, 256-256-256
+#: 3.4 and 3.0, 2000-100-1 7.3 and 4.7, 512-512-512 19 and 11.
+HANDOVER_WORK, STEP_WORK = 15_000, 8_000
+
+#: Multiply-adds after which a pass returns to Python for a moment, so that Ctrl-C can stop it: some 50 milliseconds.
+LONG_WORK = 2_000_000_000
 
 #: Multiply-adds of a call, about 10 microseconds of them, that keep the GIL and are run by the shortest way.
 SHORT_WORK = 200_000
@@ -45,24 +74,38 @@ class Chain:
         self.width, self.dtype = width, dtype
         self.arrays: list[NDArray[Any]] = []
         self.lines: list[str] = []
-        self.work = 0  # multiply-adds, and activations counted as 20, per row
+        self.work = 0  # multiply-adds, and activations counted as `ACTIVATION_WORK`, per row
+        self.units: list[list[int]] = []  # for each step the work of its units, where threads divide columns
         widths = [width]
-        rows = [self._step(operation, widths) for operation in operations]
+        rows: list[list[int]] = []
+        for operation in operations:
+            rows.append(self._step(operation, widths))
+            self._add_units(rows)
         self.out_width = widths[-1]
         widest = max([0, *widths[1:-1]])
-        self.tile = int(min(TILE_ROWS, max(8, TILE_BYTES // max(1, 2 * widest * dtype.itemsize) // 8 * 8)))
+        self.large = max([0, *(row[3] * row[4] for row in rows if row[0] == MATMUL)]) * dtype.itemsize > LARGE_WEIGHT
+        fitting = max(8, TILE_BYTES // max(1, 2 * widest * dtype.itemsize) // 8 * 8)
+        self.tile = LARGE_TILE_ROWS if self.large else int(min(TILE_ROWS, fitting))
         buffer = self.tile * widest * dtype.itemsize
         self._place(rows, buffer)
         work_numbers = max([0, *(work_size(row[3]) for row in rows if row[0] == KERNEL)])
         self.scratch_bytes = 2 * buffer + 8 * work_numbers + 64
         head = [len(rows), self.tile, width, self.out_width, 2 * buffer, 0, 0, 0]
-        self.parallel_rows = max(2, -(-PARALLEL_WORK // max(1, self.work)))
+        self.parallel_rows = max(1, -(-PARALLEL_WORK // max(1, self.work)))
+        self.long_rows = max(1, LONG_WORK // max(1, self.work) // self.tile) * self.tile
         self.table = np.array([head, *rows], dtype=np.int64)
         self.address = self.table.ctypes.data
+        # By columns nobody may write where another still reads, so three buffers take turns.
+        self.column_bytes = COLUMN_ROWS * widest * dtype.itemsize
+        self._place(rows, self.column_bytes, 3)
+        self.column_table = np.array([head, *rows, [0] * COLUMNS], dtype=np.int64)
+        self.by_columns = min(widths) > 0 and _cost_by_columns(self.units) < 0.9 * self.work
         self.walk = walk_door(dtype.name)
         self._free: list[tuple[int, NDArray[np.uint8]]] = []
+        self._tickets: list[Ticket] = []
 
     def _step(self, operation: Operation, widths: list[int]) -> list[int]:
+        """Return an operation as a row of the table."""
         inner = widths[-1]
         if isinstance(operation, Matmul):
             columns = operation.weight.shape[1]
@@ -78,35 +121,60 @@ class Chain:
         kernel = activation_kernel(activation, self.dtype.name)
         parameters = self._keep(parameter_values(activation, self.dtype))
         self.lines.append(f"{activation!r}   ({inner},)")
-        self.work += 20 * inner
+        self.work += ACTIVATION_WORK * inner
         widths.append(inner // 2 if activation.kind == "gated" else inner)
-        return [KERNEL, 0, 0, inner, widths[-1], kernel, parameters, 0]
+        return [KERNEL, 0, 0, inner, widths[-1], kernel, parameters, int(activation.kind == "elementwise")]
+
+    def _add_units(self, rows: list[list[int]]) -> None:
+        """Divide the last step into units for `refnet.engine.walk.walk_columns`; write how many there are up to it."""
+        operation, inner, columns, elementwise = (rows[-1][place] for place in (0, 3, 4, 7))
+        if operation == MATMUL:
+            panel = panel_columns(self.dtype.itemsize)
+            width = panel * -(-UNIT_WORK // max(1, inner * panel))
+            count = -(-columns // width)
+            width = panel * -(-columns // (panel * max(1, count)))
+            self.units.append([inner * min(width, columns - first) for first in range(0, columns, width)])
+        elif elementwise and len(rows) > 1 and rows[-2][0] == MATMUL:
+            self.units[-1] = [work + ACTIVATION_WORK * columns // len(self.units[-1]) for work in self.units[-1]]
+        else:
+            self.units.append([ACTIVATION_WORK * columns])
+        rows[-1][7] = sum(map(len, self.units))
 
     def _keep(self, array: NDArray[Any]) -> int:
         self.arrays.append(array)
         return int(array.ctypes.data)
 
     @staticmethod
-    def _place(rows: list[list[int]], buffer: int) -> None:
-        """Choose each step's source and target: from x through two buffers in turn to y.
+    def _place(rows: list[list[int]], buffer: int, buffers: int = 2) -> None:
+        """Choose each step's source and target: from x through the buffers in turn to y.
 
         No step works in place: a product reads a row again for every panel.
         """
         source, target = X, 0
         for row in rows:
             row[1:3] = [source, target]
-            source, target = target, buffer - target
+            source, target = target, (target + buffer) % (buffers * buffer) if buffer else 0
         rows[-1][2] = Y
 
     def __call__(self, x: NDArray[Any]) -> NDArray[Any]:
         """x (rows, in), C-contiguous and of the chain's dtype -> y (rows, out)."""
         rows = len(x)
         y = np.empty((rows, self.out_width), self.dtype)
-        if rows >= self.parallel_rows:
-            self._run_in_parts(x, y, rows)
-        elif rows:
-            self._run(x, y, 0, rows)
+        threads = team(rows * self.work) if rows >= self.parallel_rows else 1
+        part = self._part(rows, threads) if threads > 1 else rows
+        if part < rows:
+            self._share(x, y, threads, part)
+        else:
+            for first in range(0, rows, self.long_rows):
+                self._run(x, y, first, min(rows, first + self.long_rows))
         return y
+
+    def _part(self, rows: int, threads: int) -> int:
+        """Return in parts of how many rows the threads share a call; 0 if they share it by columns."""
+        parts = threads * -(-rows // (self.tile * threads))
+        part = -(-rows // (8 * parts)) * 8  # the matrix kernel is at its best with blocks of 8 rows
+        uneven = part * threads > 1.2 * rows
+        return 0 if self.by_columns and rows <= COLUMN_ROWS and (uneven or self.large) else part
 
     def _run(self, x: NDArray[Any], y: NDArray[Any], first: int, last: int) -> None:
         try:
@@ -131,10 +199,28 @@ class Chain:
         limits = {COLUMNS: self.width, MOST: SHORT_WORK // max(1, self.work), SHAPE + 1: self.out_width}
         return door("forward", {**code, **classes, **limits, PYTHON: id(python)}, python, self, memory)
 
-    def _run_in_parts(self, x: NDArray[Any], y: NDArray[Any], rows: int) -> None:
-        parts = min(threads.get_num_threads(), -(-rows // 8))
-        edges = [rows * part // parts // 8 * 8 for part in range(parts)] + [rows]
-        threads.run(lambda part: self._run(x, y, edges[part], edges[part + 1]), parts)
+    def _share(self, x: NDArray[Any], y: NDArray[Any], threads: int, part: int) -> None:
+        """Run on several threads, in parts of so many rows, or by columns if that is 0."""
+        ticket = self._tickets.pop() if self._tickets else None
+        if ticket is None or ticket.threads != threads:
+            columns = (columns_code(self.dtype.name), self.column_table.ctypes.data) if self.by_columns else (0, 0)
+            shared = 3 * self.column_bytes if self.by_columns else 0
+            ticket = Ticket(threads, self.scratch_bytes, (walk_code(self.dtype.name), self.address), columns, shared)
+        step = threads * self.long_rows if part else len(x)
+        for first in range(0, len(x), step):
+            ticket.run(x, y, first, min(len(x), first + step), part, len(x) * self.work)
+        self._tickets.append(ticket)
+
+
+def _cost_by_columns(steps: list[list[int]]) -> int:
+    """Return what a row costs two threads that share each step's units, as a number of multiply-adds."""
+    cost = HANDOVER_WORK
+    for units in steps:
+        one = other = 0
+        for work in units:
+            one, other = sorted((one + work, other))
+        cost += STEP_WORK + other
+    return cost
 
 
 class Plan:

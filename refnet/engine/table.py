@@ -2,8 +2,9 @@
 
 Row 0 is the head: number of steps, rows in a tile, width of x, width of y, offset of the work space in the
 scratch memory. Every further row is a step: operation, source, target, width in, width out, address of the
-packed weight or of the kernel, address of the bias or of the parameters. A source is an offset in the scratch
-memory or `X`, a target an offset or `Y`.
+packed weight or of the kernel, address of the bias or of the parameters, and the number of units of work up to the
+step's end (see `refnet.engine.walk.walk_columns`). A source is an offset in the scratch memory or `X`, a target an
+offset or `Y`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from __future__ import annotations
 COLUMNS = 8
 MATMUL, KERNEL = 0, 1
 X, Y = -1, -2
+
+#: Multiply-adds that an activation of one number is counted as.
+ACTIVATION_WORK = 20
 
 #: How many numbers a block of rows has at most in a rowwise kernel, unless one row has more.
 BLOCK = 1024

@@ -1,6 +1,6 @@
-"""The compiled forward pass: rows in tiles through every step of a Plan's table.
+"""The compiled forward pass: rows in tiles through every step of a Plan's table, or columns shared by threads.
 
-It is compiled once per dtype and serves every model: the table says which weights, and the addresses in it
+Both are compiled once per dtype and serve every model: the table says which weights, and the addresses in it
 say which activation kernels.
 """
 
@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import types
+from numba import njit, types
 
+from refnet.engine.atomics import add, read, swap
 from refnet.engine.gemm import matmul
+from refnet.engine.handover import wait
 from refnet.engine.intrinsics import call_kernel, data_of, load_int64
+from refnet.engine.pack import panel_columns
 from refnet.engine.table import COLUMNS, MATMUL, X, Y
+from refnet.engine.workers import DONE, NEXT, SHARED
 
 SIGNATURE = types.void(*[types.int64] * 6)
 
@@ -40,8 +44,66 @@ def walk(dtype: str) -> Any:
                 b = scratch + target if target != Y else y + row * y_width * size
                 inner, columns = load_int64(step, 3), load_int64(step, 4)
                 if load_int64(step, 0) == MATMUL:
-                    product(a, load_int64(step, 5), b, rows, inner, columns, load_int64(step, 6))
+                    product(a, load_int64(step, 5), b, rows, inner, columns, load_int64(step, 6), 0, columns)
                 else:
                     call_kernel(load_int64(step, 5), a, b, rows, inner, load_int64(step, 6), work)
+
+    return run
+
+
+def walk_columns(dtype: str) -> Any:
+    """Return the Python function to compile for a pass of few rows that several threads share.
+
+    A unit of work is some panels of a product for all rows, with the elementwise activation after it, or a whole step
+    of another kind. Word 7 of a step counts the units up to its end; those of a product have as many panels each, but
+    for the last. A thread waits until all units of the steps before are done and only then takes one, so that nobody
+    ever waits for what a waiting thread has taken.
+
+    Its arguments: the address of the table (see `refnet.engine.table`); the address of the ticket (see
+    `refnet.engine.workers`); the ndarray objects x (rows, in) and y (rows, out); the number of rows; the address of
+    the thread's scratch memory.
+    """
+    product = matmul(dtype)
+    size = 4 if dtype == "float32" else 8
+    panel = panel_columns(size)
+
+    @njit(error_model="numpy")
+    def run_unit(step: int, unit: int, units: int, places: Any, rows: int, work: int) -> None:
+        x, y, shared = places
+        end = load_int64(step, 7)
+        source, target = load_int64(step, 1), load_int64(step, 2)
+        a = shared + source if source != X else x
+        b = shared + target if target != Y else y
+        inner, columns = load_int64(step, 3), load_int64(step, 4)
+        if load_int64(step, 0) != MATMUL:
+            call_kernel(load_int64(step, 5), a, b, rows, inner, load_int64(step, 6), work)
+            return
+        width = -(-columns // (panel * units)) * panel
+        first, last = unit * width, min(columns, (unit + 1) * width)
+        product(a, load_int64(step, 5), b, rows, inner, columns, load_int64(step, 6), first, last)
+        step += COLUMNS * 8
+        if load_int64(step, 7) == end:  # an activation that has no unit of its own
+            target = load_int64(step, 2)
+            c = shared + target if target != Y else y
+            for r in range(rows):
+                place = (r * columns + first) * size
+                call_kernel(load_int64(step, 5), b + place, c + place, 1, last - first, load_int64(step, 6), work)
+
+    def run(table: int, ticket: int, x_array: int, y_array: int, rows: int, scratch: int) -> None:
+        places = data_of(x_array), data_of(y_array), load_int64(ticket, SHARED)
+        work = scratch + load_int64(table, 4)
+        before = 0
+        for i in range(1, load_int64(table, 0) + 1):
+            step = table + i * COLUMNS * 8
+            end = load_int64(step, 7)
+            if end > before:
+                wait(ticket, DONE, before)
+                unit = read(ticket, NEXT)
+                while unit < end:
+                    if swap(ticket, NEXT, unit, unit + 1):
+                        run_unit(step, unit - before, end - before, places, rows, work)
+                        add(ticket, DONE, 1)
+                    unit = read(ticket, NEXT)
+                before = end
 
     return run

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from refnet.engine import threads
 
 ROOT = Path(__file__).parents[3]
 
@@ -43,3 +46,8 @@ def run_apart(
     last = done.stdout.splitlines()[-1:]
     assert done.returncode == 0, f"exit code {done.returncode} after printing {last}; {done.stderr[-3000:]}"
     return done.stdout
+
+
+def with_cores(count: int) -> None:
+    """From now on let so many threads share a call, however many cores this machine has for them."""
+    threads.cores = functools.cache(lambda: count)

@@ -15,7 +15,7 @@ import pytest
 from refnet import activations
 from refnet.engine import objects, warmup
 from refnet.engine.forward import activation_kernel
-from tests.refnet.engine.apart import command, environment, run_apart
+from tests.refnet.engine.apart import command, environment, run_apart, with_cores
 
 CAP_DAC_OVERRIDE, PR_CAPBSET_DROP = 1, 24  # linux/capability.h, linux/prctl.h
 
@@ -154,6 +154,13 @@ def use_everything() -> None:
                 form(np.ones((2, 4), dtype))
                 if dtype != "float16":
                     refnet.Sequential([layers.Dense(2, form, dtype=dtype)])(np.ones((2, 3), dtype))
+    refnet.set_num_threads(2)
+    with_cores(2)
+    for dtype in ("float32", "float64"):
+        wide = refnet.Sequential([refnet.Input((1000,), dtype=dtype), layers.Dense(1000, dtype=dtype)])
+        for rows in (1, 100):  # by columns, by rows
+            wide(np.ones((rows, 1000), dtype))
+        assert wide.plan._only._tickets
     print(objects._compiled)
 
 

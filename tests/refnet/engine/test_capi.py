@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from refnet import activations
-from refnet.engine import capi, forward, objects
-from refnet.engine.forward import activation_kernel, door_code, walk_code
+from refnet.engine import capi, forward, objects, workers
+from refnet.engine.forward import activation_kernel, columns_code, door_code, walk_code
 
 
 def test_this_interpreter_is_as_expected():
@@ -50,7 +50,10 @@ def test_numpys_function_is_the_one_expected():
 def test_compiled_code_names_no_function_that_the_linker_is_not_told():
     for name in forward.DOORS:
         door_code(name)
+    for name in workers.HANDOVER:
+        workers.handover_code(name)
     walk_code("float32")
+    columns_code("float32")
     activation_kernel(activations.get("softmax"), "float32")
     known = {*capi.FUNCTIONS, *capi.UNUSED, "PyArray_Empty"}
     entries = list(objects.cache_folder().glob("*.o"))

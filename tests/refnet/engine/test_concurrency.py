@@ -19,7 +19,7 @@ import pytest
 
 import refnet
 from refnet import activations, layers
-from tests.refnet.engine.apart import command, environment, run_apart
+from tests.refnet.engine.apart import command, environment, run_apart, with_cores
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 
@@ -49,9 +49,10 @@ def inputs(model: Any, rows: int) -> np.ndarray:
 
 
 def jobs() -> list[tuple[Any, np.ndarray, bytes]]:
-    """Return models with inputs, small ones and such as are spread over threads, and the bits that one thread gives."""
+    """Return models with inputs, small ones and such as are shared by threads, and the bits that one thread gives."""
+    with_cores(8)
     refnet.set_num_threads(1)
-    made = [(model, inputs(model, rows)) for model in models() for rows in (1, 33, 3000)]
+    made = [(model, inputs(model, rows)) for model in models() for rows in (1, 9, 3000)]
     return [(model, x, model(x).tobytes()) for model, x in made]
 
 
@@ -220,7 +221,8 @@ def test_weights_that_change_meanwhile_give_old_or_new_results_whole():
 
 
 def long_predict(batch_size: int | None, width: int) -> None:
-    refnet.set_num_threads(2)
+    with_cores(3)
+    refnet.set_num_threads(3)
     model = refnet.Sequential([refnet.Input((4,)), *(layers.Dense(width, "gelu") for _ in range(3)), layers.Dense(1)])
     expected = model(np.ones((50, 4), np.float32)).tobytes()
     print("ready")

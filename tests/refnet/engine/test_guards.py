@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import pytest
@@ -14,8 +14,10 @@ import refnet
 from refnet import activations
 from refnet.engine import apply as engine_apply, plan as engine_plan
 from refnet.engine.apply import PARALLEL_ELEMENTS, apply
+from refnet.engine.pack import panel_columns
 from refnet.engine.plan import Plan
 from refnet.layers.operations import Activate, Matmul
+from tests.refnet.engine.apart import with_cores
 from tests.refnet.engine.guards import run_guarded
 
 LENGTHS = [*range(70), *range(126, 131), *range(254, 259), *range(1022, 1027), 2049]
@@ -114,6 +116,7 @@ def walk() -> None:
 
 def threads() -> None:
     refnet.set_num_threads(3)
+    with_cores(3)
     engine_plan.PARALLEL_WORK = 0
     for dtype in DTYPES:
         for rows, inner, columns in ((401, 64, 100), (2049, 47, 33), (1, 2000, 2003), (3, 1999, 1025)):
@@ -125,7 +128,28 @@ def threads() -> None:
         activations.get("softmax")(numbers(PARALLEL_ELEMENTS // 101 + 2, 101, dtype=dtype))
 
 
-def every_row_count(plan: Plan, counts: tuple[int, ...] | list[int] = ROWS) -> None:
+def columns() -> None:
+    """Few rows, whose columns are shared in units of one panel: widths around the edges of panels and of vectors."""
+    refnet.set_num_threads(3)
+    with_cores(3)
+    engine_plan.PARALLEL_WORK, engine_plan.UNIT_WORK = 0, 1
+    engine_plan._cost_by_columns = lambda steps: 0  # type: ignore[assignment]
+    for dtype in DTYPES:
+        panel = panel_columns(np.dtype(dtype).itemsize)
+        for width in (1, 2, 5, panel - 1, panel, panel + 1, 2 * panel - 1, 2 * panel + 3, 3 * panel, 5 * panel + 7):
+            for inner in (1, 2, 37, 300):
+                for name in ("relu", "softmax"):
+                    weights = numbers(inner, width, dtype=dtype), numbers(width, 19, dtype=dtype)
+                    activation = Activate(activations.get(name))
+                    operations = [Matmul(weights[0], numbers(width, dtype=dtype)), activation, Matmul(weights[1], None)]
+                    plan = Plan(operations[: 3 if inner % 2 else 2], inner, dtype)
+                    assert plan._only is not None
+                    assert plan._only._part(1, 3) == 0
+                    every_row_count(plan, range(1, 9))
+                every_row_count(plan, (13, 17, 63))
+
+
+def every_row_count(plan: Plan, counts: Iterable[int] = ROWS) -> None:
     """Run a plan on so many rows each; the first and the last row are as they are alone."""
     for rows in counts:
         print(*str(plan).splitlines()[2:], plan.dtype, rows)
@@ -136,7 +160,9 @@ def every_row_count(plan: Plan, counts: tuple[int, ...] | list[int] = ROWS) -> N
 
 
 @pytest.mark.parametrize("end", [True, False], ids=["end", "start"])
-@pytest.mark.parametrize("function", [elementwise, rowwise, array, gated, streaming, matrix, long_sums, walk, threads])
+@pytest.mark.parametrize(
+    "function", [elementwise, rowwise, array, gated, streaming, matrix, long_sums, walk, threads, columns]
+)
 def test_nothing_outside_the_arrays_is_touched(function: Callable[[], None], end: bool):
     run_guarded(function, end)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import given, settings, strategies as st
 
 import refnet
 from refnet import activations, layers
-from refnet.engine import threads
+from refnet.engine import plan, threads
 from refnet.engine.plan import PARALLEL_WORK
 from tests.refnet.engine.apart import run_apart
 
@@ -97,13 +99,48 @@ def test_on_one_thread_and_on_eight(model, rows):
     work = sum(w.size for w in model.weights)
     times = max(1, min(MUCH // (work * rows), MOST // (rows * max(w.shape[-1] for w in model.weights))))
     many = np.tile(x, (times, 1))
-    before = threads.get_num_threads()
-    try:
+    with mock.patch.multiple(threads, _chosen=1, cores=functools.cache(lambda: 8)):
         for n in range(1, 9):
             refnet.set_num_threads(n)
             assert model(many).tobytes() == np.tile(expected, (times, 1)).tobytes()
-    finally:
-        refnet.set_num_threads(before)
+
+
+@settings(max_examples=200)
+@given(model=models(), rows=st.integers(1, 70))
+def test_few_rows_whose_columns_are_shared(model, rows):
+    x = batch(model, rows)
+    small = {"PARALLEL_WORK": 0, "SHORT_WORK": 0, "UNIT_WORK": 1, "_cost_by_columns": lambda steps: 0}
+    with (
+        mock.patch.multiple(plan, **small),
+        mock.patch.multiple(threads, _chosen=1, cores=functools.cache(lambda: 8)),
+    ):
+        expected = model(x).tobytes()  # makes the plan
+        for n in (2, 3, 5, 8):
+            refnet.set_num_threads(n)
+            for _ in range(3):
+                assert model(x).tobytes() == expected
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_wide_layers_as_they_are_shared_in_earnest(dtype, monkeypatch):
+    """Widths, units of columns and rows as they come: one row to such as are dealt out in parts of 8."""
+    sizes = (700, 519, 1000, 97, 11)
+    model = refnet.Sequential([refnet.Input(sizes[:1], dtype=dtype)])
+    for units, name in zip(sizes[1:], ("gelu", "softmax", "tanh", "softmax"), strict=True):
+        model.add(layers.Dense(units, name, dtype=dtype))
+    monkeypatch.setattr(threads, "_chosen", 1)
+    monkeypatch.setattr(threads, "cores", functools.cache(lambda: 8))
+    chain = model.plan._only
+    assert chain._part(1, 2) == 0
+    assert chain._part(64, 2) in (16, 32)
+    for rows in (1, 2, 7, 8, 9, 15, 16, 17, 31, 64, 65, 200):
+        x = batch(model, rows, seed=rows)
+        refnet.set_num_threads(1)
+        expected = model(x).tobytes()
+        assert model(x[:1]).tobytes() == expected[: len(expected) // rows]
+        for n in range(2, 9):
+            refnet.set_num_threads(n)
+            assert model(x).tobytes() == expected
 
 
 @settings(max_examples=100)

@@ -11,11 +11,12 @@ import pytest
 import refnet
 from refnet import layers
 from refnet.engine import threads
-from tests.refnet.engine.apart import run_apart
+from tests.refnet.engine.apart import run_apart, with_cores
 
 
-def threads_started(n: int | None, rows: int) -> None:
-    """Print how many threads the process has more than before, after calls of so many rows."""
+def threads_started(n: int | None, rows: int, cores: int = 8) -> None:
+    """Print how many threads the process has more than before, after calls of so many rows on so many cores."""
+    with_cores(cores)
     if n is not None:
         refnet.set_num_threads(n)
     model = refnet.Sequential([refnet.Input((64,)), layers.Dense(256, "relu"), layers.Dense(10, "softmax")])
@@ -37,6 +38,11 @@ def test_large_work_is_shared_by_as_many_threads_as_were_chosen(called, environm
 
 def test_small_work_stays_on_the_calling_thread():
     assert run_apart(threads_started, 4, 1) == "0\n"
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3])
+def test_there_are_no_more_threads_than_cores(cores):
+    assert run_apart(threads_started, 8, 20_000, cores) == f"{cores - 1}\n"
 
 
 def on_one_core() -> None:
@@ -72,7 +78,7 @@ def test_a_containers_quota_is_respected(tmp_path, monkeypatch, text, cores):
         return file
 
     monkeypatch.setattr(threads, "Path", path)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(64)))
+    monkeypatch.setattr(threads, "cores", lambda: 64)
     monkeypatch.delenv("REFNET_NUM_THREADS", raising=False)
 
     assert threads._default.__wrapped__() == (cores or 64)

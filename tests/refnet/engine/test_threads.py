@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 
 import pytest
 
@@ -46,31 +45,5 @@ def test_the_environment_counts(given, expected):
     assert done.stdout.startswith(expected)
 
 
-def test_every_part_runs_once_and_the_first_here():
-    threads.set_num_threads(4)
-    seen: list[tuple[int, int]] = []
-    threads.run(lambda part: seen.append((part, threading.get_ident())), 4)
-
-    assert sorted(part for part, _ in seen) == [0, 1, 2, 3]
-    assert dict(seen)[0] == threading.get_ident()
-
-
-def test_an_error_in_a_part_reaches_the_caller():
-    def fail(part: int) -> None:
-        if part == 1:
-            raise ArgumentError("part 1")
-
-    with pytest.raises(ArgumentError, match="part 1"):
-        threads.run(fail, 2)
-
-
-def test_after_a_fork_the_child_has_a_pool_of_its_own():
-    threads.set_num_threads(2)
-    threads.run(lambda part: None, 2)
-    child = os.fork()
-    if child == 0:
-        seen: list[int] = []
-        threads.run(seen.append, 2)
-        os._exit(0 if sorted(seen) == [0, 1] else 1)
-
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+def test_the_cores_are_those_that_the_process_may_run_on():
+    assert threads.cores() == len(os.sched_getaffinity(0))
