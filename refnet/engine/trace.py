@@ -303,7 +303,7 @@ def compiled(function: Callable[..., tuple[Number, ...]]) -> Any:
 
     @intrinsic
     def run(context: Any, *numbers: Any) -> Any:
-        results = len(trace(function, len(numbers)))
+        results = len(_blank(function, len(numbers))[0])
         returned = types.float64 if results == 1 else types.UniTuple(types.float64, results)
 
         def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -316,14 +316,22 @@ def compiled(function: Callable[..., tuple[Number, ...]]) -> Any:
     return run
 
 
-def trace(function: Callable[..., tuple[Number, ...]], count: int) -> tuple[Number, ...]:
-    """Run ``function`` on ``count`` Numbers of code that nobody will use.
+def trace(function: Callable[..., tuple[Number, ...]], count: int) -> int:
+    """Run ``function`` on ``count`` Numbers of code that nobody will use; return how many fused multiply-adds it has.
 
     Raises
     ------
     TypeError
         If it does something with a Number that is not in the words of `refnet.elementary`.
     """
+    return len(_blank(function, count)[1])
+
+
+def _blank(function: Callable[..., tuple[Number, ...]], count: int) -> tuple[tuple[Number, ...], list[Any]]:
+    """Return the function's results, and the calls of fma that it takes to have their values."""
     blank = ir.Function(ir.Module(), ir.FunctionType(ir.VoidType(), [F64] * count), "blank")
     builder = ir.IRBuilder(blank.append_basic_block())
-    return function(*(Number(builder, argument) for argument in blank.args))
+    results = function(*(Number(builder, argument) for argument in blank.args))
+    assert all(result.value for result in results)
+    instructions = [instruction for block in blank.blocks for instruction in block.instructions]
+    return results, [each for each in instructions if isinstance(each, ir.CallInstr) and "llvm.fma" in each.callee.name]
