@@ -23,8 +23,10 @@ def warmup() -> Iterator[str]:
     'door six_words'
     """
     from refnet import activations
-    from refnet.engine.forward import DOORS, activation_kernel, columns_code, door_code, walk_code
+    from refnet.engine.forward import DOORS, activation_kernel, column_kernel, columns_code, door_code, walk_code
     from refnet.engine.workers import HANDOVER, handover_code
+    from refnet.layers.operations import affine
+    from refnet.layers.prelu import prelu
 
     for name in DOORS:
         door_code(name)
@@ -38,6 +40,9 @@ def warmup() -> Iterator[str]:
             yield f"walk {dtype}"
             columns_code(dtype)
             yield f"columns {dtype}"
+            for formula, parameters in ((prelu, 1), (affine, 2)):
+                column_kernel(formula, parameters, dtype)
+                yield f"{formula.__name__} {dtype}"
         for name in activations.names():
             for kernel, form in _forms(activations.get(name)):
                 activation_kernel(form, dtype)

@@ -21,6 +21,7 @@ from refnet.errors import ArgumentError
 __all__ = [
     "DOORS",
     "activation_kernel",
+    "column_kernel",
     "columns_code",
     "door",
     "door_code",
@@ -87,6 +88,11 @@ def activation_kernel(activation: Activation, dtype: str, streaming: bool = Fals
     return _kernel(activation.formula, activation.kind, len(activation.parameters), dtype, fixed, exceptions, streaming)
 
 
+def column_kernel(formula: Callable[..., Any], parameters: int, dtype: str) -> int:
+    """Return the address of the kernel for a formula with a parameter or two per column."""
+    return _kernel(formula, "columnwise", parameters, dtype, None, (), False)
+
+
 @functools.cache
 def _kernel(
     formula: Callable[..., Any],
@@ -98,7 +104,7 @@ def _kernel(
     streaming: bool,
 ) -> int:
     """Load or compile a kernel. The book's are kept on disk; those of a user's own formulas are not."""
-    ours = formula.__module__.startswith("refnet.activations.")
+    ours = formula.__module__.startswith("refnet.")
     forms = {"fixed": fixed is not None, "corrected": exceptions, "streaming": streaming}
     name = "-".join([formula.__name__, dtype, *(form for form, holds in forms.items() if holds)])
 

@@ -18,7 +18,7 @@ from refnet.engine.formulas import Reading, in_numbers, in_pairs, word_by_word
 from refnet.engine.intrinsics import ACCESS, load_float64
 from refnet.engine.lanes import over_lanes
 from refnet.engine.trace import Number
-from refnet.engine.vectors import fence
+from refnet.engine.vectors import NUMBERS, fence
 
 #: What a kernel loads and stores; "half" are float64 numbers that will be rounded to float16 or bfloat16.
 STORED = {"float32": "float32", "float64": "float64", "half": "float64"}
@@ -54,6 +54,9 @@ def kernel(
         return pair_rows.rowwise(reading) if dtype == "float64" else rowwise.rowwise(reading, STORED[dtype])
     long = dtype == "float64" or _multiply_adds(reading, len(lows)) >= LONG
     live = 8 if long else 4
+    if kind == "columnwise":
+        assert reading is not None  # refnet's own
+        return _columnwise(reading, parameters, STORED[dtype], live)
     if kind == "gated":
         assert reading is not None
         return gated.gated(reading, STORED[dtype], live)
@@ -91,6 +94,24 @@ def _elementwise(reading: Reading, parameters: int, stored: str, live: int, stre
             fence()
 
     return run
+
+
+def _columnwise(reading: Reading, parameters: int, stored: str, live: int) -> Any:
+    """Rows one by one; each parameter stands for all columns at ``parameters``, one array of them after the other."""
+    size = NUMBERS[stored][1]
+    loop = over_lanes(lambda *numbers: (reading(*numbers),), (stored,) * (1 + parameters), (stored,), live=live)
+
+    def run1(x: int, y: int, rows: int, columns: int, parameters: int, work: int) -> None:
+        for r in range(rows):
+            first = r * columns * size
+            loop(columns, 0, x + first, parameters, y + first)
+
+    def run2(x: int, y: int, rows: int, columns: int, parameters: int, work: int) -> None:
+        for r in range(rows):
+            first = r * columns * size
+            loop(columns, 0, x + first, parameters, parameters + columns * size, y + first)
+
+    return (run1, run2)[parameters - 1]
 
 
 def _scalar0(formula: Any, number: Any, load: Any, store: Any) -> Any:

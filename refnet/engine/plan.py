@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from refnet.engine.capi import usable
 from refnet.engine.forward import (
     activation_kernel,
+    column_kernel,
     columns_code,
     door,
     has_kernel,
@@ -26,9 +27,9 @@ from refnet.engine.records import ARRAY_CLASS, CODE, COLUMNS, DTYPE, MOST, PYTHO
 from refnet.engine.table import ACTIVATION_WORK, KERNEL, MATMUL, X, Y, work_size
 from refnet.engine.workers import Ticket, team
 from refnet.layers.inputs import Shape, as_input
-from refnet.layers.operations import Activate, Call, Matmul, Operation
+from refnet.layers.operations import Activate, Call, Columnwise, Matmul, Operation
 
-__all__ = ["Plan"]
+__all__ = ["Plan", "buffers"]
 
 #: Bytes of intermediate results that a tile of rows may have; about half of a core's second-level cache.
 TILE_BYTES = 256 * 1024
@@ -73,7 +74,7 @@ class Chain:
     def __init__(self, operations: Sequence[Operation], width: int, dtype: np.dtype[Any]) -> None:
         self.width, self.dtype = width, dtype
         self.arrays: list[NDArray[Any]] = []
-        self.lines: list[str] = []
+        self.texts: list[str] = []
         self.work = 0  # multiply-adds, and activations counted as `ACTIVATION_WORK`, per row
         self.units: list[list[int]] = []  # for each step the work of its units, where threads divide columns
         widths = [width]
@@ -86,18 +87,18 @@ class Chain:
         self.large = max([0, *(row[3] * row[4] for row in rows if row[0] == MATMUL)]) * dtype.itemsize > LARGE_WEIGHT
         fitting = max(8, TILE_BYTES // max(1, 2 * widest * dtype.itemsize) // 8 * 8)
         self.tile = LARGE_TILE_ROWS if self.large else int(min(TILE_ROWS, fitting))
-        buffer = self.tile * widest * dtype.itemsize
-        self._place(rows, buffer)
+        buffer = -(-self.tile * widest * dtype.itemsize // 64) * 64
+        count = self._place(rows, buffer)
         work_numbers = max([0, *(work_size(row[3]) for row in rows if row[0] == KERNEL)])
-        self.scratch_bytes = 2 * buffer + 8 * work_numbers + 64
-        head = [len(rows), self.tile, width, self.out_width, 2 * buffer, 0, 0, 0]
+        self.scratch_bytes = count * buffer + 8 * work_numbers + 64
+        head = [len(rows), self.tile, width, self.out_width, count * buffer, 0, 0, 0]
         self.parallel_rows = max(1, -(-PARALLEL_WORK // max(1, self.work)))
         self.long_rows = max(1, LONG_WORK // max(1, self.work) // self.tile) * self.tile
         self.table = np.array([head, *rows], dtype=np.int64)
         self.address = self.table.ctypes.data
-        # By columns nobody may write where another still reads, so three buffers take turns.
-        self.column_bytes = COLUMN_ROWS * widest * dtype.itemsize
-        self._place(rows, self.column_bytes, 3)
+        # By columns nobody may write where another thread still reads, so a buffer rests for a step.
+        buffer = -(-COLUMN_ROWS * widest * dtype.itemsize // 64) * 64
+        self.column_bytes = buffer * self._place(rows, buffer, rest=1)
         self.column_table = np.array([head, *rows, [0] * COLUMNS], dtype=np.int64)
         self.by_columns = min(widths) > 0 and _cost_by_columns(self.units) < 0.9 * self.work
         self.walk = walk_door(dtype.name)
@@ -112,15 +113,24 @@ class Chain:
             packed = self._keep(pack(operation.weight.astype(self.dtype, copy=False)))
             bias = operation.bias
             bias_address = 0 if bias is None else self._keep(np.array(bias, dtype=self.dtype))
-            self.lines.append(f"z = x W{'' if bias is None else ' + b'}   ({inner}, {columns})")
+            panel = panel_columns(self.dtype.itemsize)
+            cut = f"{-(-columns // panel)} x {panel}" if columns > panel else f"1 x {columns}"
+            self.texts.append(f"z = x W{'' if bias is None else ' + b'}   ({inner}, {columns})   panels {cut}")
             self.work += inner * columns
             widths.append(columns)
             return [MATMUL, 0, 0, inner, columns, packed, bias_address, 0]
+        if isinstance(operation, Columnwise):
+            arrays = [np.broadcast_to(each, (inner,)).astype(self.dtype) for each in operation.parameters]
+            kernel = column_kernel(operation.formula, len(arrays), self.dtype.name)
+            self.texts.append(f"{operation.text}   ({inner},)")
+            self.work += ACTIVATION_WORK * inner
+            widths.append(inner)
+            return [KERNEL, 0, 0, inner, inner, kernel, self._keep(np.concatenate(arrays)), 0]
         assert isinstance(operation, Activate)
         activation = operation.activation
         kernel = activation_kernel(activation, self.dtype.name)
         parameters = self._keep(parameter_values(activation, self.dtype))
-        self.lines.append(f"{activation!r}   ({inner},)")
+        self.texts.append(f"{activation!r}   ({inner},)")
         self.work += ACTIVATION_WORK * inner
         widths.append(inner // 2 if activation.kind == "gated" else inner)
         return [KERNEL, 0, 0, inner, widths[-1], kernel, parameters, int(activation.kind == "elementwise")]
@@ -140,21 +150,29 @@ class Chain:
             self.units.append([ACTIVATION_WORK * columns])
         rows[-1][7] = sum(map(len, self.units))
 
+    def lines(self) -> list[str]:
+        """Return a line per step: from where to where (x, y or the number of a buffer), and what it does."""
+        names = [str(number + 1) for number in buffers(range(1, len(self.texts)))]
+        return [
+            f"{source} -> {target}   {text}"
+            for source, target, text in zip(["x", *names], [*names, "y"], self.texts, strict=True)
+        ]
+
     def _keep(self, array: NDArray[Any]) -> int:
         self.arrays.append(array)
         return int(array.ctypes.data)
 
     @staticmethod
-    def _place(rows: list[list[int]], buffer: int, buffers: int = 2) -> None:
-        """Choose each step's source and target: from x through the buffers in turn to y.
+    def _place(rows: list[list[int]], buffer: int, rest: int = 0) -> int:
+        """Write each step's source and target: x, buffers of so many bytes, y. Return how many buffers there are.
 
-        No step works in place: a product reads a row again for every panel.
+        In a chain each step reads what the one before has made.
         """
-        source, target = X, 0
-        for row in rows:
+        numbers = buffers(range(1, len(rows)), rest)
+        offsets = [number * buffer for number in numbers]
+        for row, source, target in zip(rows, [X, *offsets], [*offsets, Y], strict=True):
             row[1:3] = [source, target]
-            source, target = target, (target + buffer) % (buffers * buffer) if buffer else 0
-        rows[-1][2] = Y
+        return max(numbers, default=-1) + 1
 
     def __call__(self, x: NDArray[Any]) -> NDArray[Any]:
         """x (rows, in), C-contiguous and of the chain's dtype -> y (rows, out)."""
@@ -204,7 +222,7 @@ class Chain:
         ticket = self._tickets.pop() if self._tickets else None
         if ticket is None or ticket.threads != threads:
             columns = (columns_code(self.dtype.name), self.column_table.ctypes.data) if self.by_columns else (0, 0)
-            shared = 3 * self.column_bytes if self.by_columns else 0
+            shared = self.column_bytes if self.by_columns else 0
             ticket = Ticket(threads, self.scratch_bytes, (walk_code(self.dtype.name), self.address), columns, shared)
         step = threads * self.long_rows if part else len(x)
         for first in range(0, len(x), step):
@@ -221,6 +239,33 @@ def _cost_by_columns(steps: list[list[int]]) -> int:
             one, other = sorted((one + work, other))
         cost += STEP_WORK + other
     return cost
+
+
+def buffers(last_readers: Sequence[int], rest: int = 0) -> list[int]:
+    """Return in which buffer each step leaves what it makes, as few of them as will do.
+
+    No step works in place: a product reads a row again for every panel. So a buffer can be written again by the step
+    after the last one that reads it, and ``rest`` steps later where threads do not all stand at the same step.
+
+    Parameters
+    ----------
+    last_readers : sequence of int
+        For each step, the number of the last one that reads its result.
+    rest : int, optional
+
+    Examples
+    --------
+    A chain, where each result is read by the step after it, and one in which the first is needed again at the end:
+
+    >>> buffers([1, 2, 3, 4]), buffers([4, 2, 3, 4]), buffers([1, 2, 3, 4], rest=1)
+    ([0, 1, 0, 1], [0, 1, 2, 1], [0, 1, 2, 0])
+    """
+    numbers, free_from = [], list[int]()
+    for step, last in enumerate(last_readers):
+        number = next((n for n, first in enumerate(free_from) if first <= step), len(free_from))
+        free_from[number : number + 1] = [last + 1 + rest]
+        numbers.append(number)
+    return numbers
 
 
 class Plan:
@@ -287,7 +332,7 @@ class Plan:
         for part in self.parts:
             if isinstance(part, Chain):
                 lines.append(f"  tiles of {part.tile} rows through")
-                lines += [f"    {line}" for line in part.lines]
+                lines += [f"    {line}" for line in part.lines()]
             else:
                 lines.append(f"  Python: {part.text}")
         return os.linesep.join(lines)
@@ -312,6 +357,8 @@ def _parts(operations: Sequence[Operation], width: int, dtype: np.dtype[Any]) ->
                 operation = Call(operation.activation.numpy, repr(operation.activation))
             elif width < 0:  # after a Python function the width is known only when it has run
                 operation = Call(operation.activation, repr(operation.activation))
+        if isinstance(operation, Columnwise) and (width < 0 or max(each.ndim for each in operation.parameters) > 1):
+            operation = Call(operation, operation.text)
         if isinstance(operation, Call):
             close()
             parts.append(operation)

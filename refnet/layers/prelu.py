@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from refnet.elementary import where
 from refnet.errors import ArgumentError, NotBuiltError, RefnetError, ShapeError
 from refnet.layers import initializers
 from refnet.layers.arguments import as_shape
 from refnet.layers.configs import keras_object
 from refnet.layers.inputs import Shape
 from refnet.layers.layer import Layer, WeightSpec
-from refnet.layers.operations import Call, Operation
+from refnet.layers.operations import Columnwise, Operation
 
 __all__ = ["PReLU"]
 
@@ -106,9 +107,8 @@ class PReLU(Layer):
         return False
 
     def operations(self) -> tuple[Operation, ...]:
-        """Return a call: the engine has no kernel with a parameter per column yet."""
-        alpha = self.alpha
-        return (Call(lambda x: _prelu(x, alpha), f"prelu, alpha {alpha.shape}"),)
+        """Return a step with a parameter per column."""
+        return (Columnwise(prelu, (self.alpha,)),)
 
     @property
     def activation_text(self) -> str:
@@ -117,7 +117,7 @@ class PReLU(Layer):
 
     def call(self, x: ArrayLike) -> NDArray[Any]:
         """Return the layer's result, computed by NumPy."""
-        return _prelu(self._as_input(x), self.alpha)
+        return Columnwise(prelu, (self.alpha,))(self._as_input(x))
 
     def _own_config(self) -> dict[str, Any]:
         return {
@@ -128,10 +128,15 @@ class PReLU(Layer):
         }
 
 
-def _prelu(x: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
-    with np.errstate(all="ignore"):
-        # Adding 0.0 turns the -0.0 of alpha * 0.0 and of a product that underflows into 0.0, as relu(x) - ... does.
-        return np.asarray(np.where(x > 0, x, alpha * x) + x.dtype.type(0))
+def prelu(x: Any, alpha: Any) -> Any:
+    """Return x where it is positive, alpha x elsewhere. Adding 0.0 turns the -0.0 of alpha * 0.0 into 0.0.
+
+    Examples
+    --------
+    >>> prelu(np.array([-2.0, 3.0]), 0.25)
+    array([-0.5,  3. ])
+    """
+    return where(x > 0.0, x, alpha * x + 0.0)
 
 
 def _shared(axes: Any, who: str) -> list[int] | None:

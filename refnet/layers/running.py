@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from refnet.layers.inputs import Shape, as_input
-from refnet.layers.operations import Activate, Call, Matmul, Operation
+from refnet.layers.operations import Activate, Call, Columnwise, Matmul, Operation
 
 if TYPE_CHECKING:
     from refnet.engine.plan import Plan
@@ -82,6 +82,8 @@ class Chain:
 def _apply(operation: Operation, x: NDArray[Any]) -> NDArray[Any]:
     if isinstance(operation, Activate):
         return operation.activation(x)
+    if isinstance(operation, Columnwise):
+        return operation(x)
     if isinstance(operation, Call):
         return np.asarray(operation.function(x), dtype=x.dtype)
     raise TypeError(f"a Simple cannot run {operation!r}")

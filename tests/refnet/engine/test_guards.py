@@ -16,7 +16,8 @@ from refnet.engine import apply as engine_apply, plan as engine_plan
 from refnet.engine.apply import PARALLEL_ELEMENTS, apply
 from refnet.engine.pack import panel_columns
 from refnet.engine.plan import Plan
-from refnet.layers.operations import Activate, Matmul
+from refnet.layers.operations import Activate, Columnwise, Matmul, affine
+from refnet.layers.prelu import prelu
 from tests.refnet.engine.apart import with_cores
 from tests.refnet.engine.guards import run_guarded
 
@@ -80,6 +81,15 @@ def streaming() -> None:
             print(activation, dtype)
             for length in LENGTHS:
                 apply(activation, numbers(length, dtype=dtype))
+
+
+def columnwise() -> None:
+    for dtype in DTYPES:
+        for columns in LENGTHS[1:]:
+            alpha, scale, shift = (numbers(columns, dtype=dtype) for _ in range(3))
+            steps = [Columnwise(affine, (scale, shift)), Columnwise(prelu, (alpha,))]
+            print(dtype, columns)
+            every_row_count(Plan(steps, columns, dtype), (1, 2, 9))
 
 
 def matrix() -> None:
@@ -161,7 +171,7 @@ def every_row_count(plan: Plan, counts: Iterable[int] = ROWS) -> None:
 
 @pytest.mark.parametrize("end", [True, False], ids=["end", "start"])
 @pytest.mark.parametrize(
-    "function", [elementwise, rowwise, array, gated, streaming, matrix, long_sums, walk, threads, columns]
+    "function", [elementwise, rowwise, array, gated, columnwise, streaming, matrix, long_sums, walk, threads, columns]
 )
 def test_nothing_outside_the_arrays_is_touched(function: Callable[[], None], end: bool):
     run_guarded(function, end)

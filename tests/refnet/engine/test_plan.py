@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -9,9 +10,11 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 import refnet.engine.threads as engine_threads
 from refnet import activations
-from refnet.engine.plan import LARGE_TILE_ROWS, LARGE_WEIGHT, Chain, Plan
+from refnet.engine.pack import panel_columns
+from refnet.engine.plan import LARGE_TILE_ROWS, LARGE_WEIGHT, Chain, Plan, buffers
 from refnet.errors import DTypeError, ShapeError
-from refnet.layers.operations import Activate, Call, Matmul
+from refnet.layers.operations import Activate, Call, Columnwise, Matmul, affine
+from refnet.layers.prelu import prelu
 
 
 def rows(plan: Plan, n: int, seed: int = 1) -> np.ndarray:
@@ -239,12 +242,60 @@ def test_bad_input_is_one_sentence_that_names_the_model(net, x, error):
 
 
 def test_the_plan_tells_its_story(net):
-    text = str(Plan(net([5, 10, 3], ["relu", "softmax"]), 5, "float32", "Sequential 'm'"))
+    slopes = Columnwise(prelu, (np.zeros(100),))
+    plan = Plan([*net([5, 100, 3], ["relu", "softmax"])[:2], slopes], 5, "float32", "Sequential 'm'")
+    head, tiles, *lines = str(plan).splitlines()
 
-    assert "Sequential 'm'" in text
-    assert "(5, 10)" in text
-    assert "relu" in text
-    assert "softmax" in text
+    assert head.startswith("Plan of Sequential 'm': float32 on ")
+    assert tiles == "  tiles of 256 rows through"
+    panel = panel_columns(4)
+    assert lines == [
+        f"    x -> 1   z = x W + b   (5, 100)   panels {-(-100 // panel)} x {panel}",
+        "    1 -> 2   <activation relu: max(x, 0)>   (100,)",
+        "    2 -> y   prelu, (100,) per column   (100,)",
+    ]
+
+
+@given(st.lists(st.integers(0, 6), max_size=12), st.integers(0, 2))
+def test_no_step_writes_what_another_still_reads(spans, rest):
+    last = [step + 1 + span for step, span in enumerate(spans)]
+    found = buffers(last, rest)
+    for step, number in enumerate(found):
+        for before in range(step):
+            assert found[before] != number or last[before] + rest < step
+    # As few as the steps at which most results wait: those of one step, and its own.
+    waiting = [sum(last[before] + rest >= step for before in range(step)) + 1 for step in range(len(last))]
+    assert len(set(found)) == max(waiting, default=0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("columns", [1, 7, 8, 9, 63, 64, 65, 300])
+def test_steps_with_parameters_per_column(net, dtype, columns):
+    rng = np.random.default_rng(columns)
+    alpha, scale, shift = rng.standard_normal((3, columns)).astype(dtype)
+    product = net([5, columns], ["linear"], dtype)[0]
+    plan = Plan([product, Columnwise(affine, (scale, shift)), Columnwise(prelu, (alpha,))], 5, dtype)
+    x = rows(plan, 37)
+
+    z = Plan([product], 5, dtype)(x)
+    exact = [
+        [
+            Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c))
+            for a, b, c in zip(row, scale, shift, strict=True)
+        ]
+        for row in z
+    ]
+    y = np.array(exact, np.float64).astype(dtype)
+
+    assert plan(x).tobytes() == np.where(y > 0, y, y * alpha + y.dtype.type(0)).tobytes()
+    assert plan(x[3:4]).tobytes() == plan(x)[3:4].tobytes()
+
+
+def test_affine_is_rounded_once():
+    scale, shift = np.float32([1 + 2.0**-12]), np.float32([-1 - 2.0**-11])
+    plan = Plan([Columnwise(affine, (scale, shift))], 4, "float32")
+    x = np.full((2, 4), 1 + 2.0**-12, np.float32)
+    assert (plan(x) == np.float32(2.0**-24)).all()  # 0 if the product were rounded first
 
 
 @pytest.mark.parametrize("width", [1, 50, 1000, 10_000])
