@@ -129,7 +129,7 @@ def test_no_more_workers_are_called_than_there_are_parts():
     ticket.run(x, y, 0, 8, 8, MUCH)
     ticket.run(x, y, 8, 9, 1, MUCH)
 
-    assert inside == [[ASLEEP] * 3] * 2
+    assert inside == [[ASLEEP] * len(states())] * 2
 
 
 def test_workers_without_work_sleep_and_wake_again():
