@@ -18,7 +18,7 @@ from refnet.activations.reading import halved, narrow
 from refnet.engine import forward
 from refnet.engine.capi import usable
 from refnet.engine.forward import activation_kernel, has_kernel, kernel_door, parameter_values
-from refnet.engine.records import ARRAY_CLASS, BYTES, CODE, DTYPE, HELD, MOST, NONE, PYTHON, ROW, SCRATCH, TABLE
+from refnet.engine.records import ARRAY_CLASS, BYTES, CODE, DTYPE, HALVED, HELD, MOST, NONE, PYTHON, ROW, SCRATCH, TABLE
 from refnet.engine.table import ACTIVATION_WORK, BLOCK, work_size
 from refnet.engine.workers import share_kernel, team
 from refnet.errors import ArgumentError, DTypeError, ShapeError
@@ -36,6 +36,9 @@ STREAMED_BYTES = 1 << 25
 
 #: Elements up to which a kernel keeps the GIL: it takes 20 microseconds at most.
 SHORT_ELEMENTS = 4096
+
+#: Bytes of rows up to which a kernel of rows keeps the GIL, as all have one work space: 15 microseconds of float32.
+SHORT_ROWS = 1 << 15
 
 _local = threading.local()
 
@@ -63,11 +66,15 @@ def apply(
         if out is not None:
             _check_out(out, shape, x.dtype, activation)
         return _run(activation, x, out, shape, math.prod(x.shape[axes[0] :]))
+    if axes == (x.ndim - 1,) and has_kernel(activation):
+        if out is not None:
+            _check_out(out, x.shape, x.dtype, activation)
+        return _run(activation, x, out, x.shape, x.shape[-1])
     return _along(axes, activation, x, out)
 
 
 def _along(axes: tuple[int, ...], activation: Activation, x: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
-    """Return the activation of rows that lie along some axes."""
+    """Return the activation of rows that do not lie as a kernel reads them, or for which there is none."""
     last = range(x.ndim - len(axes), x.ndim)
     moved = np.moveaxis(x, axes, last)
     lead, shape = moved.shape[: last.start], list(x.shape)
@@ -78,8 +85,6 @@ def _along(axes: tuple[int, ...], activation: Activation, x: NDArray[Any], out: 
     if out is not None:
         _check_out(out, tuple(shape), x.dtype, activation)
     if has_kernel(activation):
-        if axes == (x.ndim - 1,):
-            return _run(activation, x, out, x.shape, x.shape[-1])
         y = _run(activation, rows, None, rows.shape, rows.shape[-1])
     y = np.moveaxis(y.reshape(*lead, *(shape[a] for a in axes)), last, axes)
     if out is None:
@@ -147,15 +152,15 @@ def door(
 
     See `refnet.engine.doors.activate`.
     """
-    kept = activation.kind != "gated" and has_kernel(activation)  # as many numbers as there are in x
-    if not kept or dtype not in (np.float32, np.float64) or not dtype.isnative or not usable():
+    if not has_kernel(activation) or dtype not in (np.float32, np.float64) or not dtype.isnative or not usable():
         return python
     kernel, rowwise = _kernel(activation, dtype), activation.kind != "elementwise"
     work = _short_work() if rowwise else None
     code = {CODE: kernel.code, TABLE: kernel.address, SCRATCH: 0 if work is None else work.ctypes.data}
     classes = {ARRAY_CLASS: id(np.ndarray), DTYPE: id(dtype), BYTES: dtype.itemsize, NONE: id(None)}
-    most = SHORT_ELEMENTS if rowwise else PARALLEL_ELEMENTS - 1
-    limits = {MOST: most, HELD: SHORT_ELEMENTS, ROW: BLOCK if rowwise else 0}
+    most = SHORT_ROWS // dtype.itemsize if rowwise else PARALLEL_ELEMENTS - 1
+    held, row = (most, BLOCK) if rowwise else (SHORT_ELEMENTS, 0)
+    limits = {MOST: most, HELD: held, ROW: row, HALVED: int(activation.kind == "gated")}
     return forward.door("activate", {**code, **classes, **limits, PYTHON: id(python)}, python, kernel, work, dtype)
 
 

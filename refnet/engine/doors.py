@@ -15,10 +15,12 @@ from refnet.engine.intrinsics import call_kernel, data_of, load_int64, store_int
 from refnet.engine.records import (
     ARRAY_CLASS,
     ARRAYS,
+    AXES,
     BYTES,
     CODE,
     COLUMNS,
     DTYPE,
+    HALVED,
     HELD,
     INT_CLASS,
     MOST,
@@ -28,6 +30,7 @@ from refnet.engine.records import (
     SCRATCH,
     SHAPE,
     TABLE,
+    Y_SHAPE,
 )
 
 WORD, INT, VOID = types.int64, types.int32, types.void
@@ -104,16 +107,20 @@ def activate(bound: int, arguments: int, count: int) -> int:
         _bad_argument()
         return 0
     record, x, out = data_of(_item(bound, 0)), load_int64(arguments, 0), load_int64(arguments, 1)
-    if _is_plain(record, x, CONTIGUOUS | ALIGNED):
-        elements, columns, row = 1, 1, load_int64(record, ROW)
+    if _is_plain(record, x, CONTIGUOUS | ALIGNED) and _axes(x) <= AXES:
+        elements, columns, row, halved = 1, 1, load_int64(record, ROW), load_int64(record, HALVED)
         for i in range(_axes(x)):
             elements *= _size(x, i)
             columns = _size(x, i) if row else 1
+            store_int64(record, Y_SHAPE + i, _size(x, i))
         suits = 0 < elements <= load_int64(record, MOST) and (row == 0 or (columns <= row and _axes(x) > 0))
+        if halved and suits:
+            suits = columns % 2 == 0
+            store_int64(record, Y_SHAPE + _axes(x) - 1, columns // 2)
         none = load_int64(record, NONE)
         if suits and (out == none or _may_take(record, out, x, elements)):
             if out == none:
-                y = _new(record, _axes(x), load_int64(x, DIMENSIONS))
+                y = _new(record, _axes(x), record + 8 * Y_SHAPE)
             else:
                 _take_reference(out)
                 y = out
@@ -161,11 +168,11 @@ def _new(record: int, axes: int, shape: int) -> int:
 
 @njit(error_model="numpy", forceinline=True)
 def _may_take(record: int, out: int, x: int, elements: int) -> bool:
-    """Tell whether out can take the result as it is: an array like x, with no byte in common."""
+    """Tell whether out can take the result as it is: an array of its shape, with no byte in common with x."""
     fits = _is_plain(record, out, CONTIGUOUS | ALIGNED | WRITEABLE) and _axes(out) == _axes(x)
     if fits:
         for i in range(_axes(x)):
-            fits = fits and _size(out, i) == _size(x, i)
-        bytes_ = elements * load_int64(record, BYTES)
+            fits = fits and _size(out, i) == load_int64(record, Y_SHAPE + i)
+        bytes_ = elements * load_int64(record, BYTES)  # of x; out has no more
         fits = fits and (data_of(x) + bytes_ <= data_of(out) or data_of(out) + bytes_ <= data_of(x))
     return fits

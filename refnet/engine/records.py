@@ -18,7 +18,8 @@ TABLE, SCRATCH, DTYPE, MOST, PYTHON = 1, 2, 5, 6, 7
 COLUMNS, SHAPE = 8, 9
 
 #: For `activate`: up to how many elements to keep the GIL; the most columns of a row, or 0 if the kernel is not
-#: rowwise; the bytes of an element.
-HELD, ROW, BYTES = 8, 9, 10
+#: rowwise; the bytes of an element; whether y is half as long as x along the last axis; y's shape, which is filled in
+#: at each call, for up to `AXES` axes.
+HELD, ROW, BYTES, HALVED, Y_SHAPE, AXES = 8, 9, 10, 11, 12, 8
 
-LENGTH = 11
+LENGTH = Y_SHAPE + AXES

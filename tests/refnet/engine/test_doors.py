@@ -371,6 +371,53 @@ class TestActivate:
         assert all(good)
 
 
+class TestHalved:
+    """glu, whose result is half as long along the last axis."""
+
+    glu = activations.get("glu")
+
+    def test_the_same_bits_whatever_the_way(self):
+        for shape in [(2,), (3, 8), (2, 3, 4), (1,) * 7 + (6,), (1,) * 9 + (6,), (819, 10), (820, 10), (40, 2050)]:
+            for dtype in ("float32", "float64"):
+                x = random(*shape, dtype=dtype)
+                self.glu(x)
+                out = np.zeros((*shape[:-1], shape[-1] // 2), dtype)
+                y = self.glu(x)
+
+                assert (y.shape, y.dtype, y.flags.carray) == (out.shape, x.dtype, True)
+                assert self.glu(x, out=out) is out
+                assert out.tobytes() == y.tobytes() == self.glu._general(x, None).tobytes()
+
+    @pytest.mark.parametrize("shape", [(3, 8), (3, 3), (2, 4), (3, 4, 1), (12,)])
+    def test_a_bad_out_is_refused_every_time(self, shape):
+        x, out = random(3, 8), np.zeros(shape, np.float32)
+        self.glu(x)
+        for _ in range(100):
+            with pytest.raises(RefnetError, match=r"^activation 'glu': out has shape [^\n]*; accepted: \(3, 4\)$"):
+                self.glu(x, out=out)
+        assert not out.any()
+
+    def test_an_odd_row_is_refused_every_time(self):
+        self.glu(random(3, 8))
+        for _ in range(100):
+            with pytest.raises(RefnetError, match=r"^activation 'glu': an axis of size 7 cannot be halved"):
+                self.glu(random(3, 7))
+
+    def test_out_may_overlap(self):
+        memory = random(24)
+        for start in (0, 1, 8, 11, 12):
+            here = memory.copy()
+            expected = self.glu(memory.copy().reshape(3, 8))
+            self.glu(here.reshape(3, 8), out=here[start : start + 12].reshape(3, 4))
+            assert here[start : start + 12].tobytes() == expected.tobytes()
+
+    def test_nothing(self):
+        for shape in [(0,), (3, 0), (0, 4)]:
+            x = np.zeros(shape, np.float32)
+            self.glu(x)
+            assert self.glu(x).shape == (*shape[:-1], shape[-1] // 2)
+
+
 def test_parameters_of_a_call_do_not_stay():
     leaky, x = activations.get("leaky_relu"), random(9)
     plain = leaky(x).tobytes()
