@@ -179,7 +179,7 @@ def _run(
     # Where they overlap in part, a vector would read what the one before has written, so neither is the other.
     overlapping = out is not None and np.may_share_memory(x, out)
     source = np.array(x, dtype=kernel.dtype, order="C", copy=True if overlapping else None)
-    direct = out is not None and out.dtype is kernel.dtype and out.flags.carray
+    direct = out is not None and out.dtype == kernel.dtype and out.flags.carray
     target = out if direct and out is not None else np.empty(shape, kernel.dtype)
     rows = x.size // columns if columns else 0
     there = columns // 2 if activation.kind == "gated" else columns

@@ -1,9 +1,9 @@
 """What compiled code uses of the C interfaces of CPython and NumPy, and builtins made of compiled functions.
 
 Compiled code calls functions that CPython exports (all but `PyObject_Vectorcall`, itself documented, are in the
-stable ABI) and NumPy's `PyArray_Empty`. Of objects it reads the type and, of arrays, the fields of
-PyArrayObject_fields: every extension module does so, by inline functions of the public headers. They hold for
-CPython 3.11 to 3.13 with a GIL and NumPy 2; elsewhere `usable` is False, and calls go through ctypes.
+stable ABI) and NumPy's `PyArray_Empty`. Of objects it reads the type, of arrays the fields of PyArrayObject_fields, and
+of dtypes those of PyArray_Descr: every extension module does so, by inline functions of the public headers. They hold
+for CPython 3.11 to 3.13 with a GIL and NumPy 2; elsewhere `usable` is False, and calls go through ctypes.
 """
 
 from __future__ import annotations
@@ -47,6 +47,9 @@ PYARRAY_EMPTY = 184  # its place in NumPy's table of functions; the table is onl
 
 #: Where fields stand, in words of 8 bytes. The number of axes and the flags are the low halves of theirs.
 OB_TYPE, DATA, ND, DIMENSIONS, DESCR, FLAGS = 1, 2, 3, 4, 7, 8
+#: In a dtype: kind, character, byte order, flags and number of the type. Arrays from a pickle, and so from another
+#: process, have a dtype object of their own, in which this is the same.
+KIND = 3
 CONTIGUOUS, ALIGNED, WRITEABLE = 0x1, 0x100, 0x400  # bits of the flags
 
 _METH_FASTCALL = 0x80

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from numba import njit, types
 
-from refnet.engine.capi import ALIGNED, CONTIGUOUS, DESCR, DIMENSIONS, FLAGS, ND, OB_TYPE, WRITEABLE
+from refnet.engine.capi import ALIGNED, CONTIGUOUS, DESCR, DIMENSIONS, FLAGS, KIND, ND, OB_TYPE, WRITEABLE
 from refnet.engine.intrinsics import call_kernel, data_of, load_int64, store_int64
 from refnet.engine.records import (
     ARRAY_CLASS,
@@ -150,10 +150,10 @@ def _size(array: int, axis: int) -> int:
 
 @njit(error_model="numpy", forceinline=True)
 def _is_plain(record: int, array: int, flags: int) -> bool:
-    """Tell whether an object is an ndarray proper, of the record's dtype object and with all of these flags."""
+    """Tell whether an object is an ndarray proper, of the record's dtype and with all of these flags."""
     return (
         load_int64(array, OB_TYPE) == load_int64(record, ARRAY_CLASS)
-        and load_int64(array, DESCR) == load_int64(record, DTYPE)
+        and load_int64(load_int64(array, DESCR), KIND) == load_int64(load_int64(record, DTYPE), KIND)
         and load_int64(array, FLAGS) & flags == flags
     )
 

@@ -302,7 +302,7 @@ class Plan:
         if (
             self._only is None
             or type(x) is not np.ndarray
-            or x.dtype is not self.dtype
+            or x.dtype != self.dtype
             or x.ndim != 2
             or x.shape[1] != self.in_features
             or not x.flags.carray  # contiguous, aligned and writeable; a read-only array takes the slower way

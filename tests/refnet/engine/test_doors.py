@@ -133,6 +133,15 @@ class TestForward:
         assert (y.shape, y.dtype, y.flags.carray, y.flags.owndata) == ((rows, 3), plan.dtype, True, True)
         assert y.tobytes() == plan(x).tobytes()
 
+    def test_an_array_from_a_pickle_goes_by_the_door(self, net, monkeypatch):
+        """Its dtype is an object of its own, equal to NumPy's."""
+        plan = Plan(net([5, 10, 3], ["relu", "softmax"]), 5, "float32")
+        x = random(2, 5)
+        door, expected, copied = plan.door(), plan(x).tobytes(), pickle.loads(pickle.dumps(x))
+        assert copied.dtype is not x.dtype
+        monkeypatch.setattr(Plan, "__call__", lambda self, x: pytest.fail("the Plan was asked"))
+        assert door(copied).tobytes() == expected
+
     def test_many_rows_are_for_the_plan(self, net, monkeypatch):
         plan = Plan(net([5, 10, 3], ["relu", "softmax"]), 5, "float32")
         door, asked = plan.door(), []
@@ -369,6 +378,13 @@ class TestActivate:
             thread.join()
 
         assert all(good)
+
+
+def test_an_activation_of_an_array_from_a_pickle_goes_by_the_door(monkeypatch):
+    tanh, x = activations.get("tanh"), random(5)
+    expected, copied, out = tanh(x).tobytes(), pickle.loads(pickle.dumps(x)), np.zeros(5, np.float32)
+    monkeypatch.setattr("refnet.engine.apply._run", lambda *arguments: pytest.fail("Python was asked"))
+    assert tanh(copied).tobytes() == tanh(copied, out=pickle.loads(pickle.dumps(out))).tobytes() == expected
 
 
 class TestHalved:
