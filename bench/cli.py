@@ -24,7 +24,7 @@ from refnet.files import whole
 
 __all__ = ["main"]
 
-COMMANDS = ("default", "forward", "activations", "startup", "main", "show")
+COMMANDS = ("default", "forward", "profile", "activations", "startup", "main", "show")
 
 
 class Parser(argparse.ArgumentParser):
@@ -67,6 +67,7 @@ def parser() -> Parser:
     helps = {
         "default": "the everyday run: tutorial, mnist and wide against Keras and NumPy (also without a command)",
         "forward": "the whole grid of forward passes, all peers, 1 and 2 threads",
+        "profile": "where refnet's time goes: products and activations, for any cells of the grid",
         "activations": "every activation over 4 Ki, 1 Mi and 16 Mi elements",
         "startup": "new processes: imports, first predictions, and their memory",
         "main": "the tutorial's model: compared with Keras, timed, written to out/parity.html",
@@ -75,7 +76,8 @@ def parser() -> Parser:
     made = {name: commands.add_parser(name, help=text, description=text) for name, text in helps.items()}
     for name in ("default", "forward", "activations"):
         _add_measuring(made[name], "all" if name == "default" else "1,2")
-    for name in ("default", "forward"):
+    made["profile"].add_argument("--threads", type=_threads, default="1,2", metavar="N,M", help="default 1,2")
+    for name in ("default", "forward", "profile"):
         made[name].add_argument(
             "--cases", type=_words, metavar="A,B:ROWS", help=f"case, or case:rows; cases are {', '.join(cases.CASES)}"
         )
@@ -89,7 +91,7 @@ def parser() -> Parser:
         made[name].add_argument("--json", type=Path, metavar="FILE", help="write the record")
     for name in ("default", "forward", "activations", "startup", "show"):
         made[name].add_argument("--plot", type=Path, metavar="FILE.png", help="write a picture")
-    runs = {"startup": _startup, "main": _main_job, "show": _show, "activations": _activations}
+    runs = {"startup": _startup, "main": _main_job, "show": _show, "activations": _activations, "profile": _profile}
     for name in COMMANDS:
         made[name].set_defaults(run=runs.get(name, _forward))
     return top
@@ -160,6 +162,16 @@ def _forward(chosen: argparse.Namespace, command: str) -> int:
     with _progress() as say:
         record = forward.run(cells, peers, chosen.threads, _settings(chosen), command, chosen.python, say)
     return _finish(record, chosen)
+
+
+def _profile(chosen: argparse.Namespace, command: str) -> int:
+    from bench import profile
+
+    cells = list(cases.select(chosen.cases, cases.grid())) if chosen.cases else cases.grid()
+    with _progress() as say:
+        found = profile.run(cells, chosen.threads, say)
+    console().print(profile.table(found))
+    return 0
 
 
 def _activations(chosen: argparse.Namespace, command: str) -> int:

@@ -25,6 +25,12 @@ This page is made from the records in `results/` by `python -m bench.table`. To 
 `python -m bench forward`, `python -m bench activations`, `python -m bench startup`.
 """
 
+_WHY = """\
+`python -m bench profile` tells why: it runs each network with its activations and without. What refnet computes in the
+activations is correctly rounded, in float64, where the others take float32 and half the operations; so it is behind
+where the products leave little time.
+"""
+
 _FORWARD = """\
 *Refnet is* says how many times as fast refnet is as the fastest of the others: above 1 it is ahead. *Of limit* is the
 least time that the machine needs for the cell's operations at the peak rate of the matrix kernel, or for its bytes at
@@ -128,7 +134,7 @@ def _behind(record: Record) -> str:
         f" {best.peer if (best := row.fastest()) else '–'}"
         for row, times in behind
     ]
-    return f"{lead}. Behind in:\n\n" + "\n".join(lines) + "\n"
+    return f"{lead}. Behind in:\n\n" + "\n".join(lines) + f"\n\n{_WHY}"
 
 
 def _activations(record: Record) -> Iterable[str]:
