@@ -8,8 +8,11 @@ from typing import Any
 from refnet.activations.activation import activation
 from refnet.elementary import absolute, choose, copysign, exp, expm1, maximum, minimum, ratio, seldom, sum_odd, where
 
-#: Below this the next term of the series around 0 is under 2^-54 of the value.
-NEAR_ZERO = 0.00125
+#: Below this the next term of a series around 0 is under 2^-54 of the value, in each function that begins with one.
+NEAR_ZERO = 2.0**-10
+
+#: The same for sigmoid, whose series has one term more: between the two a float32 would be rounded to the wrong side.
+SIGMOID_NEAR_ZERO = 0.00125
 
 
 @activation(
@@ -38,7 +41,9 @@ def sigmoid(x: Any) -> Any:
     """
     e = exp(-absolute(x))
     usual = ratio(where(x >= 0.0, 1.0, e), 1.0, e)
-    return seldom(absolute(x) < NEAR_ZERO, lambda: sum_odd(0.5, x * (0.25 - x * x * (1.0 / 48.0))), usual)
+    z = x * x
+    series = (0.25 - z * (1.0 / 48.0 - z * (1.0 / 480.0))) * x
+    return seldom(absolute(x) < SIGMOID_NEAR_ZERO, lambda: sum_odd(0.5, series), usual)
 
 
 @activation(
