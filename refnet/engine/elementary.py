@@ -144,7 +144,8 @@ def _choose(a: Any, b: Any, sign: str) -> Number:
     if not constant:
         return select(a.compare(sign, y) | (a != a), a, y)
     chosen = select(a.compare(sign, y, unordered=True), a, y)  # one comparison does: it holds where a is NaN
-    return chosen.within(max(a.least, b), a.most) if sign == ">" else chosen.within(a.least, min(a.most, b))
+    limit = max if sign == ">" else min
+    return chosen.within(limit(a.least, b), limit(a.most, b))
 
 
 def maximum(a: Any, b: Any) -> Number:
