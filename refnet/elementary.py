@@ -51,11 +51,11 @@ hypot = np.hypot
 pi = math.pi
 tanh = np.tanh
 
-# Below this exp(x) is subnormal in float64, or nearly. There the exponent gets DEEP_HIGH + DEEP_LOW = 64 log 2 added,
-# which makes the result 2^64 times as large; x + DEEP_HIGH is exact.
+# Below this exp(x) is subnormal in float64, or nearly. There the exponent gets DEEP_HIGH + DEEP_LOW = 1088 log 2 added,
+# which makes the result 2^1088 times as large; x + DEEP_HIGH is exact down to -1500, where any product is 0.
 DEEP = -700.0
-DEEP_HIGH = 44.36141955583639
-DEEP_LOW = 1.0806560032487666e-13
+DEEP_HIGH = 754.1441324492205
+DEEP_LOW = 1.8125801977046738e-14
 
 _SQRT_HALF = 0.7071067811865476
 _SQRT_HALF_LOW = -4.833646656726457e-17  # sqrt(1/2) - _SQRT_HALF
@@ -111,10 +111,16 @@ def exp_sum(high: Any, low: Any) -> Any:
 
 
 def exp_times(a: Any, high: Any, low: Any) -> Any:
-    """Return a exp(high + low), where exp alone may be subnormal and the product is not; low as in `exp_sum`."""
+    """Return a exp(high + low), where exp alone may be 0 and the product is not; low as in `exp_sum`.
+
+    Far down exp is taken 2^1088 times as large, and a large a 2^100 times as small, so that nothing overflows; the
+    product is scaled back in two steps.
+    """
     deep = high < DEEP
+    large = deep & (np.abs(a) > 1.0)
     power = exp_sum(high + np.where(deep, DEEP_HIGH, 0.0), low + np.where(deep, DEEP_LOW, 0.0))
-    return a * power * np.where(deep, 2.0**-64, 1.0)
+    back = np.where(large, 2.0**-494, np.where(deep, 2.0**-544, 1.0))
+    return a * np.where(large, 2.0**-100, 1.0) * power * back * back
 
 
 def seldom(condition: Any, rare: Callable[[], Any], usual: Any) -> Any:

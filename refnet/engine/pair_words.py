@@ -112,10 +112,13 @@ def _power_of_two(n: Number) -> Number:
     return from_bits((bits_of(n + ROUNDER) + 1023) << 52)
 
 
-def _scaled(x: Pair, n: Number) -> Pair:
-    """Return x 2^n in two steps, so that neither factor overflows and a subnormal result is rounded once."""
-    half = n * 0.5 + ROUNDER - ROUNDER
-    return times_power(times_power(normalised(x), _power_of_two(half)), _power_of_two(n - half))
+def _scaled(x: Pair, n: Number, steps: int = 2) -> Pair:
+    """Return x 2^n, in so many steps that no factor overflows and a subnormal result is rounded once."""
+    x = normalised(x)
+    for left in range(steps, 1, -1):
+        part = n * (1.0 / left) + ROUNDER - ROUNDER
+        x, n = times_power(x, _power_of_two(part)), n - part
+    return times_power(x, _power_of_two(n))
 
 
 def _small(low: Number | None, like: Number) -> Number:
@@ -160,11 +163,17 @@ def exp(x: Any) -> Pair:
 
 
 def exp_times(a: Any, high: Any, low: Any) -> Pair:
-    """Return a exp(high + low), scaled after the product."""
+    """Return a exp(high + low), where exp alone may be 0 and the product is not.
+
+    It is scaled after the product. For this a large a is halved, so that it cannot overflow, and any other taken 2^60
+    times as large, so that its low part is not lost below the smallest float64.
+    """
     a, high, low = pair_of(a, high, low)
     rest = low.high if low.low is None else low.high + low.low
-    n, e = _exp_parts(Pair(high.high, rest if high.low is None else rest + high.low), -1400.0)
-    return _scaled((e + 1.0) * a, n)
+    n, e = _exp_parts(Pair(high.high, rest if high.low is None else rest + high.low), -1460.0)
+    large = absolute(a) > 1.0
+    near = times_power(a, select(large, n.constant(0.5), 2.0**60))
+    return _scaled((e + 1.0) * near, n + select(large, n.constant(1.0), -60.0), steps=3)
 
 
 def expm1(x: Any) -> Pair:
