@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import nan
 from typing import Any
 
 import numba
@@ -10,12 +9,12 @@ from numba import types
 
 from refnet.engine import pairs
 from refnet.engine.formulas import Reading
-from refnet.engine.intrinsics import load_float64, select as select_one, store_float64
+from refnet.engine.intrinsics import load_float64, store_float64
 from refnet.engine.lanes import SUMS, over_lanes
 from refnet.engine.pair_words import exp_times
 from refnet.engine.pairs import Pair
 from refnet.engine.rows import highest, sum_of, sum_of_pairs, top, total_of_pairs
-from refnet.engine.rowwise import LONG, WIDE, clear, room, senseless
+from refnet.engine.rowwise import WIDE, by_length, clear, no_limit, room, senseless
 from refnet.engine.table import BLOCK
 from refnet.engine.trace import Number, select
 
@@ -34,15 +33,7 @@ def _term_below(x: Number, top: Number) -> tuple[Number, Number]:
 
 def rowwise(reading: Reading) -> Any:
     """Return the kernel for a rowwise formula in pairs, as `refnet.engine.rowwise` has it for the other dtypes."""
-    long, short = _one_by_one(reading), _in_blocks(reading)
-
-    def run(x: int, y: int, rows: int, columns: int, parameters: int, work: int) -> None:
-        if columns >= LONG:
-            long(x, y, rows, columns, work)
-        else:
-            short(x, y, rows, columns, work)
-
-    return run
+    return by_length(_one_by_one(reading), _in_blocks(reading))
 
 
 def _one_by_one(reading: Reading) -> Any:
@@ -63,7 +54,7 @@ def _one_by_one(reading: Reading) -> Any:
     def result(x: Number, high: Number, low: Number, top: Number, rest: Number, rest_low: Number) -> tuple[Number]:
         return (reading(x, top, high, low, rest, rest_low),)
 
-    find_top = top(WIDE)
+    find_top, write_nan = top(WIDE), no_limit(WIDE)
     find_terms = over_lanes(terms_of, (WIDE,), (WIDE, WIDE), 1, live=8, fold=add, ahead=(False, True))
     find_results = over_lanes(result, (WIDE,) * 3, (WIDE,), 3, live=8)
 
@@ -79,8 +70,7 @@ def _one_by_one(reading: Reading) -> Any:
             equal = sum_of(counts)
             rest, rest_low = sum_of_pairs(sums, errors, SHIFT * (equal - 1.0))
             if senseless(highest, equal):
-                for i in range(columns):  # there is no limit: NaN at the highest entries
-                    store_float64(work, i, select_one(load_float64(here, i) == highest, nan, 0.0))
+                write_nan(here, columns, highest, work)
             parameters = (highest, rest * (1.0 / SHIFT), rest_low * (1.0 / SHIFT))
             find_results(columns, parameters, here, work, lows, there)
 
@@ -99,7 +89,7 @@ def _in_blocks(reading: Reading) -> Any:
         high = select(x == top, 1.0 + high, high)
         return (reading(x, top, high, low, rest * (1.0 / SHIFT), rest_low * (1.0 / SHIFT)),)
 
-    find_highest = highest(WIDE)
+    find_highest, write_nan = highest(WIDE), no_limit(WIDE)
     find_terms = over_lanes(_term_below, (WIDE, WIDE), (WIDE, WIDE), live=8)
     find_results = over_lanes(result, (WIDE,) * 6, (WIDE,), live=8)
 
@@ -123,8 +113,7 @@ def _in_blocks(reading: Reading) -> Any:
                 )
                 top = load_float64(work, start)
                 if senseless(top, equal):
-                    for i in range(start, start + columns):  # there is no limit: NaN at the highest entries
-                        store_float64(terms, i, select_one(load_float64(here, i) == top, nan, 0.0))
+                    write_nan(here + place, columns, top, terms + place)
             find_results(count * columns, 0, here, work, terms, term_lows, rests, rest_lows, there)
 
     return run

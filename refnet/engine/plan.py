@@ -39,10 +39,13 @@ TILE_ROWS = 256
 #: 256 rows through 4096-4096 took 128 milliseconds in tiles of 8 rows, 44 in tiles of 64, 40 in tiles of 128.
 LARGE_WEIGHT, LARGE_TILE_ROWS = 8 * 1024 * 1024, 128
 
+#: Multiply-adds of a call, about 10 microseconds of them, that keep the GIL and are run by the shortest way.
+SHORT_WORK = 200_000
+
 #: Multiply-adds below which a second thread costs more than it brings. On the Zen 5, on one thread and on two, in
 #: microseconds: 68,000 in rows of 5-10-10-10 1.9 and 1.9, 150,000 3.5 and 2.7; 200,000 in rows of 37-101-53-7 3.6 and
-#: 2.8; 285,000 in rows of 30-64-32-1 4.3 and 3.1. It is `SHORT_WORK`, which is faster than the first of each pair.
-PARALLEL_WORK = 200_000
+#: 2.8; 285,000 in rows of 30-64-32-1 4.3 and 3.1. Below it the shortest way is faster than the first of each pair.
+PARALLEL_WORK = SHORT_WORK
 
 #: Few rows, or such as cannot be dealt out evenly, are shared by columns. From 16 rows on that takes 8 to 20 % longer
 #: than equal parts of rows do, unless the weights are large.
@@ -59,9 +62,6 @@ HANDOVER_WORK, STEP_WORK = 15_000, 8_000
 
 #: Multiply-adds after which a pass returns to Python for a moment, so that Ctrl-C can stop it: some 50 milliseconds.
 LONG_WORK = 2_000_000_000
-
-#: Multiply-adds of a call, about 10 microseconds of them, that keep the GIL and are run by the shortest way.
-SHORT_WORK = 200_000
 
 
 class Chain:

@@ -23,7 +23,7 @@ from refnet.engine.table import BLOCK
 from refnet.engine.trace import Number
 from refnet.engine.vectors import NUMBERS
 
-__all__ = ["LONG", "WIDE", "clear", "room", "rowwise", "senseless"]
+__all__ = ["WIDE", "by_length", "clear", "no_limit", "room", "rowwise", "senseless"]
 
 EXP_IS_ZERO = -745.1332191019412  # ln 2^-1075: half of the smallest float64
 
@@ -37,7 +37,11 @@ room = numba.njit(error_model="numpy")(table.room)
 
 def rowwise(reading: Reading, stored: str) -> Any:
     """Return the kernel for a rowwise formula whose arguments are x, highest, term and rest."""
-    long, short = _one_by_one(reading, stored), _in_blocks(reading, stored)
+    return by_length(_one_by_one(reading, stored), _in_blocks(reading, stored))
+
+
+def by_length(long: Any, short: Any) -> Any:
+    """Return the kernel that gives long rows to one function, and short ones to another."""
 
     def run(x: int, y: int, rows: int, columns: int, parameters: int, work: int) -> None:
         if columns >= LONG:
@@ -62,6 +66,18 @@ def _term_below(x: Number, top: Number) -> tuple[Number]:
 def senseless(top: float, equal: float) -> bool:
     """Tell whether a row has no limit, given its highest entry and how many there are of it."""
     return top == -inf or (top == inf and equal > 1.0)
+
+
+def no_limit(stored: str) -> Any:
+    """Return ``no_limit(x, columns, top, terms)`` for rows that have none: NaN for the terms of the highest entries."""
+    load = ACCESS[stored][1]
+
+    @numba.njit(error_model="numpy")
+    def write(x: int, columns: int, top: float, terms: int) -> None:
+        for i in range(columns):
+            store_float64(terms, i, select(types.float64(load(x, i)) == top, nan, 0.0))
+
+    return write
 
 
 @numba.njit(error_model="numpy")
@@ -142,7 +158,7 @@ def _in_blocks(reading: Reading, stored: str) -> Any:
 
     size = NUMBERS[stored][1]
     load = ACCESS[stored][1]
-    find_highest = highest(stored)
+    find_highest, write_nan = highest(stored), no_limit(stored)
     find_terms = over_lanes(_term_below, (stored, stored), (WIDE,), ahead=(False, True))
     find_results = over_lanes(result, (stored, stored, WIDE, WIDE), (stored,))
 
@@ -162,8 +178,7 @@ def _in_blocks(reading: Reading, stored: str) -> Any:
                 total(terms + 8 * start, columns, equal - 1.0, rests + 8 * start)
                 top = types.float64(load(work, start))
                 if senseless(top, equal):
-                    for i in range(start, start + columns):  # there is no limit: NaN at the highest entries
-                        store_float64(terms, i, select(types.float64(load(here, i)) == top, nan, 0.0))
+                    write_nan(here + start * size, columns, top, terms + 8 * start)
             find_results(count * columns, 0, here, work, terms, rests, there)
 
     return run

@@ -49,10 +49,10 @@ MOST = 63
 #: Pauses for which a worker without work looks for some: some 130 microseconds on a Zen 5.
 PAUSES = 8192
 
-#: A call of less than `SHORT_WORK` multiply-adds, which takes at most half a millisecond, and took longer than `LOST`
+#: A call of less than `BRIEF_WORK` multiply-adds, which takes at most half a millisecond, and took longer than `LOST`
 #: nanoseconds had to wait for a worker whose core was given to another process. Such calls run alone from then on, for
 #: `ALONE` times as long as that took. Long calls gain on a busy machine: they get a second share of it.
-SHORT_WORK, LOST, ALONE = 20_000_000, 1_500_000, 20
+BRIEF_WORK, LOST, ALONE = 20_000_000, 1_500_000, 20
 
 #: Parts per thread of an array that goes through one kernel, and the numbers that a part has at least.
 PARTS, PART_NUMBERS = 4, 1 << 14
@@ -131,7 +131,7 @@ class Ticket:
         start = perf_counter_ns()
         self._lead(self.address, x, y, first, last, part)
         end = perf_counter_ns()
-        if work < SHORT_WORK and end - start > LOST:
+        if work < BRIEF_WORK and end - start > LOST:
             _alone_until = end + ALONE * (end - start)
 
 
@@ -140,7 +140,7 @@ def team(work: int) -> int:
 
     As many as were chosen, but no more than there are cores for them; one if the call is short and the machine busy.
     """
-    if work < SHORT_WORK and perf_counter_ns() < _alone_until:
+    if work < BRIEF_WORK and perf_counter_ns() < _alone_until:
         return 1
     return min(threads.get_num_threads(), threads.cores(), MOST + 1)
 

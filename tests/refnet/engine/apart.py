@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -51,3 +52,16 @@ def run_apart(
 def with_cores(count: int) -> None:
     """From now on let so many threads share a call, however many cores this machine has for them."""
     threads.cores = functools.cache(lambda: count)
+
+
+def in_child(function: Callable[[], Any]) -> int:
+    """Return the exit code of a forked child, 0 if the function says True; one that hangs is ended after a minute."""
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        code = 1
+        try:
+            code = 0 if function() else 2
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -19,7 +19,7 @@ import pytest
 
 import refnet
 from refnet import activations, layers
-from tests.refnet.engine.apart import command, environment, run_apart, with_cores
+from tests.refnet.engine.apart import command, environment, in_child, run_apart, with_cores
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 
@@ -88,19 +88,6 @@ def test_eight_threads_with_mixed_models():
 
     assert int(turns) > 8
     assert wrong == "[]"
-
-
-def in_child(function: Any) -> int:
-    """Return the exit code of a forked child that runs the function; one that hangs is ended after a minute."""
-    child = os.fork()
-    if child == 0:
-        signal.alarm(60)
-        code = 1
-        try:
-            code = 0 if function() else 2
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def forks_while_threads_run() -> None:

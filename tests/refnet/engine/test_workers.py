@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _thread
-import os
 import threading
 import time
 from pathlib import Path
@@ -15,7 +14,7 @@ import refnet
 from refnet import activations, layers
 from refnet.engine import threads, workers
 from refnet.engine.forward import activation_kernel, parameter_values
-from tests.refnet.engine.apart import run_apart, with_cores
+from tests.refnet.engine.apart import in_child, run_apart, with_cores
 
 
 def model_and_rows() -> tuple[refnet.Sequential, list[np.ndarray], list[bytes]]:
@@ -51,11 +50,11 @@ def test_short_calls_run_alone_after_one_that_was_held_up(monkeypatch):
         ticket._lead = lambda *arguments: time.sleep(seconds)
         ticket.run(nothing, nothing, 0, 1, 1, work)
 
-    run(workers.SHORT_WORK, 0.01)  # long calls take long
+    run(workers.BRIEF_WORK, 0.01)  # long calls take long
     assert workers.team(1) == 3
     run(1, 0.5)
     assert workers.team(1) == 1
-    assert workers.team(workers.SHORT_WORK) == 3
+    assert workers.team(workers.BRIEF_WORK) == 3
     monkeypatch.setattr(workers, "_alone_until", time.perf_counter_ns() - 1)
     assert workers.team(1) == 3
 
@@ -146,8 +145,8 @@ def forks() -> None:
     callers = [threading.Thread(target=call) for _ in range(2)]
     for caller in callers:
         caller.start()
-    codes = [_code_of_child(lambda: _same(model, given, expected) and _forked_again(model, given, expected))]
-    codes += [_code_of_child(lambda: _same(model, given, expected)) for _ in range(15)]
+    codes = [in_child(lambda: _same(model, given, expected) and _forked_again(model, given, expected))]
+    codes += [in_child(lambda: _same(model, given, expected)) for _ in range(15)]
     stop.set()
     for caller in callers:
         caller.join()
@@ -161,18 +160,7 @@ def _same(model, given, expected) -> bool:
 
 
 def _forked_again(model, given, expected) -> bool:
-    return _code_of_child(lambda: workers._boxes[0, 0] == 0 and _same(model, given, expected)) == 0
-
-
-def _code_of_child(function) -> int:
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            code = 0 if function() else 2
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return in_child(lambda: workers._boxes[0, 0] == 0 and _same(model, given, expected)) == 0
 
 
 def test_a_forked_child_does_not_wait_for_its_parents_workers():
