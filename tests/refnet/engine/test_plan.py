@@ -76,19 +76,21 @@ def test_result_is_within_the_bound_of_the_float64_truth(net, dtype, sizes):
 
 def test_error_is_no_worse_than_numpys_matmul_on_average(net):
     """NumPy's BLAS sums in other orders for one row (many lanes: better), a few, and many (long sums: worse)."""
-    ratios = []
+    ratios: dict[int, list[float]] = {1: [], 8: [], 64: []}
     for inner in (64, 100, 256, 512, 784, 1024, 2048, 4096):
         operations = net([inner, 200], ["linear"])
         plan, weight, bias = Plan(operations, inner, "float32"), operations[0].weight, operations[0].bias
-        for batch in (1, 8, 64):
+        for batch, found in ratios.items():
             ours, numpys = 0.0, 0.0
             for part in np.split(rows(plan, 64), 64 // batch):
                 truth = part.astype(np.float64) @ weight + bias
                 ours += np.abs(plan(part) - truth).mean()
                 numpys += np.abs(part @ weight + bias - truth).mean()
-            ratios.append(ours / numpys)
+            found.append(ours / numpys)
+    means = {batch: float(np.mean(found)) for batch, found in ratios.items()}
+    print("mean error, NumPy's = 1, by rows:", means)
 
-    assert np.mean(ratios) <= 1.0
+    assert np.mean([*means.values()]) <= 1.0
 
 
 def test_threads_do_not_change_a_bit(net, monkeypatch):
