@@ -36,6 +36,11 @@ def half(x):
     return Quotient(x, x.constant(2.0), (x,))
 
 
+def fifth(x):
+    """Return x / 5, not divided yet."""
+    return Quotient(x, x.constant(5.0), (x,))
+
+
 def test_it_is_divided_where_its_value_is_asked_for():
     assert run(lambda x: half(x) + 1.0, 5.0) == 3.5
     assert run(lambda x: 3.0 * half(x) * x, 5.0) == 37.5
@@ -54,11 +59,12 @@ def test_chosen_keeps_the_exact_other_number(x, order):
 
 
 def test_chosen_of_two_with_different_denominators_divides_both():
-    def function(x):
-        return chosen(x > 0.0, half(x), Quotient(x, x.constant(4.0), (x * 1.0,)))
+    def function(x, y):
+        return chosen(x > 0.0, half(x), fifth(y))
 
-    assert (run(function, 8.0), run(function, -8.0)) == (4.0, -2.0)
-    assert divisions(function) == 2
+    assert (run(function, 8.0, 20.0), run(function, -8.0, 20.0)) == (4.0, 4.0)
+    assert (run(function, 6.0, 10.0), run(function, -6.0, 10.0)) == (3.0, 2.0)
+    assert divisions(function, 2) == 2
 
 
 def test_over_sum_divides_once():
@@ -69,7 +75,7 @@ def test_over_sum_divides_once():
     assert run(function, 4.0) == 2.0 / 5.0
     assert divisions(function) == 1
     assert run(lambda x: over_sum(x, x, half(x)), 4.0) == 4.0 / 6.0
-    assert run(lambda x, y: over_sum(half(x), y, half(y)), 4.0, 8.0) == 2.0 / 12.0
+    assert run(lambda x, y: over_sum(half(x), y, fifth(y)), 4.0, 10.0) == 2.0 / 12.0
     assert run(lambda x, y: over_sum(half(x), y, y), 4.0, 8.0) == 2.0 / 16.0
 
 
@@ -80,7 +86,8 @@ def test_product_sum_squares_the_denominator():
 
     assert run(function, 6.0) == 12.0
     assert divisions(function) == 1
-    assert run(lambda x, y: product_sum(half(x), half(y), half(x)), 6.0, 8.0) == 15.0
+    assert run(lambda x, y: product_sum(half(x), fifth(y), half(x)), 6.0, 10.0) == 9.0
+    assert run(lambda x, y: product_sum(half(x), half(x), fifth(y)), 6.0, 10.0) == 11.0
     assert run(lambda x, y: product_sum(half(x), y, y), 6.0, 8.0) == 32.0
 
 
