@@ -66,6 +66,12 @@ def test_chosen_of_two_with_different_denominators_divides_both():
     assert (run(function, 6.0, 10.0), run(function, -6.0, 10.0)) == (3.0, 2.0)
     assert divisions(function, 2) == 2
 
+    def share(x, y):
+        v = function(x, y)
+        return over_sum(v, v.constant(1.0), v)
+
+    assert (run(share, 6.0, 10.0), run(share, -6.0, 10.0)) == (3.0 / 4.0, 2.0 / 3.0)
+
 
 def test_over_sum_divides_once():
     def function(x):
