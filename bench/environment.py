@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import refnet
+from refnet.engine.machine import processor
 
-__all__ = ["cores", "cpu_name", "machine", "pin", "pins", "pythonpath", "today", "versions"]
+__all__ = ["cores", "machine", "pin", "pins", "pythonpath", "today", "versions"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -70,23 +71,9 @@ def pythonpath() -> str:
     return os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
 
 
-def cpu_name() -> str:
-    """Return the processor's name as the system gives it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
 def cpu_vectors() -> str:
     """Return the widest vector instructions that the processor has: the name says what peaks are possible."""
-    try:
-        flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
-    except OSError:
-        return "unknown"
+    flags = processor()[1]
     widest = [name for name in ("avx512f", "avx2", "asimd", "sse4_2") if name in flags]
     return widest[0] if widest else "unknown"
 
@@ -94,7 +81,7 @@ def cpu_vectors() -> str:
 def machine() -> dict[str, str | int]:
     """Return what a reader must know about the machine to judge a timing."""
     return {
-        "cpu": cpu_name(),
+        "cpu": processor()[0],
         "vectors": cpu_vectors(),
         "cores": len(cores()),
         "architecture": platform.machine(),

@@ -6,8 +6,9 @@ import importlib.metadata
 import os
 import platform
 import sys
-from pathlib import Path
 from typing import Any
+
+from refnet.engine.machine import processor
 
 __all__ = ["describe", "versions"]
 
@@ -36,7 +37,7 @@ def versions() -> dict[str, str]:
 
 def describe() -> dict[str, Any]:
     """Return versions, operating system, CPU with its flags, threads, and the settings that change results."""
-    model, flags = _cpu()
+    model, flags = processor()
     return {
         "versions": versions(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -46,15 +47,6 @@ def describe() -> dict[str, Any]:
         "backend": _backend(),
         "settings": {name: os.environ[name] for name in _SETTINGS if name in os.environ},
     }
-
-
-def _cpu() -> tuple[str, set[str]]:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine(), set()
-    fields = dict(reversed([(k.strip(), v.strip()) for k, _, v in (line.partition(":") for line in lines) if v]))
-    return fields.get("model name", platform.machine()), set(fields.get("flags", fields.get("Features", "")).split())
 
 
 def _threads() -> int:

@@ -6,7 +6,6 @@ import dataclasses
 import datetime
 import json
 import math
-import platform
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from parity.sweep.checkpoint import Progress
 from parity.sweep.job import Task
 from parity.ulp import format_of
 from refnet.activations import Activation
+from refnet.engine.machine import processor
 from refnet.errors import ArgumentError
 
 __all__ = ["SAMPLES", "Result", "Where", "known_places", "sweep", "task_for"]
@@ -81,20 +81,9 @@ class Result:
             "run_seconds": round(self.run_seconds, 3),
             "judge_seconds": round(self.judge_seconds, 3),
             "versions": self.versions,
-            "cpu": cpu_name(),
+            "cpu": processor()[0],
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         }
-
-
-def cpu_name() -> str:
-    """Return the processor's name as the system gives it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 def task_for(

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["add_symbols", "builtin", "usable"]
+__all__ = ["add_symbols", "address_of", "builtin", "usable"]
 
 #: The functions, which compiled code knows by name.
 FUNCTIONS = (
@@ -82,21 +82,35 @@ def usable() -> bool:
 
 
 @functools.cache
+def _symbols() -> dict[str, int | None]:
+    """Return the addresses of what LLVM's linker does not find by itself."""
+    symbols: dict[str, int | None] = {name: _exported(name) for name in FUNCTIONS}
+    symbols["PyArray_Empty"] = _numpy_function(PYARRAY_EMPTY)
+    symbols["sched_yield"] = _let_others_run()
+    return symbols | dict.fromkeys(UNUSED, _exported("PyErr_Clear"))
+
+
+def address_of(name: str) -> int | None:
+    """Return the address of a function or object that compiled code knows by this name; None if there is none."""
+    return _symbols().get(name) or _exported(name)
+
+
+@functools.cache
 def add_symbols() -> None:
     """Tell LLVM's linker where the functions are."""
     import llvmlite.binding as llvm
 
-    addresses: dict[str, int | None] = {name: _address(name) for name in FUNCTIONS}
-    addresses["PyArray_Empty"] = _numpy_function(PYARRAY_EMPTY)
-    addresses["sched_yield"] = _let_others_run()
-    addresses.update(dict.fromkeys(UNUSED, _address("PyErr_Clear")))
-    for name, address in addresses.items():
+    for name, address in _symbols().items():
         if address is not None and not llvm.address_of_symbol(name):
             llvm.add_symbol(name, address)
 
 
-def _address(name: str) -> int | None:
-    return ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value
+def _exported(name: str) -> int | None:
+    """Return the address of something that CPython exports, whether function or object."""
+    try:
+        return ctypes.addressof(ctypes.c_char.in_dll(ctypes.pythonapi, name))
+    except ValueError:
+        return None
 
 
 def _let_others_run() -> int | None:

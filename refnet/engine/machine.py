@@ -4,9 +4,33 @@ from __future__ import annotations
 
 import functools
 import os
+import platform
 from dataclasses import dataclass
+from pathlib import Path
 
-__all__ = ["Machine", "machine"]
+__all__ = ["Machine", "machine", "processor"]
+
+
+@functools.cache
+def processor() -> tuple[str, frozenset[str]]:
+    """Return the processor's name, and what it can do in Linux' words; nothing of that on other systems.
+
+    Family and model tell generations apart that carry one name.
+    """
+    fields = {}
+    try:
+        with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                key, _, value = line.partition(":")
+                if not key.strip():
+                    break  # the first core is described
+                fields[key.strip()] = value.strip()
+    except OSError:
+        pass
+    name = fields.get("model name") or platform.processor() or platform.machine()
+    if "cpu family" in fields:
+        name = f"{name} (family {fields['cpu family']}, model {fields.get('model')})"
+    return name, frozenset(fields.get("flags", fields.get("Features", "")).split())
 
 
 @dataclass(frozen=True)
@@ -16,9 +40,9 @@ class Machine:
     Attributes
     ----------
     cpu : str
-        LLVM's name of the CPU (``NUMBA_CPU_NAME`` overrides it).
+        Its name (``NUMBA_CPU_NAME`` overrides it).
     features : str
-        LLVM's feature list (``NUMBA_CPU_FEATURES`` overrides it).
+        What it can do (``NUMBA_CPU_FEATURES`` overrides it).
     vector_bytes : int
         Bytes in one vector register: 64 (AVX-512), 32 (AVX2 with FMA) or 16.
     """
@@ -46,19 +70,26 @@ class Machine:
 
 @functools.cache
 def machine() -> Machine:
-    """Return the machine that this process compiles for."""
-    import llvmlite.binding as llvm
+    """Return the machine that this process compiles for.
 
-    cpu = os.environ.get("NUMBA_CPU_NAME") or llvm.get_host_cpu_name()
+    Where Linux tells what the processor can do, LLVM is not asked, nor loaded.
+    """
+    cpu, flags = processor()
+    if platform.machine() != "x86_64" or not flags:
+        import llvmlite.binding as llvm
+
+        cpu = llvm.get_host_cpu_name()
+        flags = frozenset(name for name, present in llvm.get_host_cpu_features().items() if present)
+    cpu = os.environ.get("NUMBA_CPU_NAME") or cpu
     features = os.environ.get("NUMBA_CPU_FEATURES")
-    if features is None:
-        generic = cpu == "generic"
-        features = "" if generic else llvm.get_host_cpu_features().flatten()
-    present = {flag[1:] for flag in features.split(",") if flag.startswith("+")}
-    if {"avx512f", "avx512dq", "avx512vl"} <= present:
+    if features is not None:
+        flags = frozenset(flag[1:] for flag in features.split(",") if flag.startswith("+"))
+    elif cpu == "generic":
+        flags = frozenset()
+    if {"avx512f", "avx512dq", "avx512vl"} <= flags:
         width = 64
-    elif {"avx2", "fma"} <= present:
+    elif {"avx2", "fma"} <= flags:
         width = 32
     else:
         width = 16
-    return Machine(cpu, features, width)
+    return Machine(cpu, ",".join(sorted(flags)) if features is None else features, width)

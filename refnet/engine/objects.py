@@ -1,8 +1,8 @@
 """Compiled functions, kept on disk as object code and loaded without numba.
 
-numba is imported only to compile. What it compiles is one ELF object of a few kB per function; llvmlite
-loads it in a millisecond. A file belongs to exactly these sources, versions and this CPU: all of them are in
-the folder's name. Files are written whole or not at all, and their SHA-256 is checked before use.
+numba is imported only to compile. What it compiles is one object file of a few kB per function, which `linker` puts
+into memory, or LLVM where that refuses. A file belongs to exactly these sources, versions and this CPU: all of them are
+in the folder's name. Files are written whole or not at all, and their SHA-256 is checked before use.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from refnet.engine.capi import add_symbols
+from refnet.engine.capi import add_symbols, address_of
+from refnet.engine.linker import RefusedError, link
 from refnet.engine.machine import machine
 
 __all__ = ["cache_folder", "compile_count", "native"]
@@ -29,7 +30,7 @@ Recipe = Callable[[], tuple[Callable[..., Any], Any]]
 
 _lock = threading.RLock()
 _addresses: dict[str, int] = {}
-_engines: list[Any] = []  # the loaded code; it must live as long as its addresses
+_engines: list[Any] = []  # code that LLVM has loaded; it must live as long as its addresses
 _compiled: list[str] = []
 
 # A fork waits until no other thread compiles or loads: LLVM's and numba's state is then whole in the child too, and
@@ -75,15 +76,15 @@ def cache_folder() -> Path:
 
     It lies below ``REFNET_CACHE_DIR``, or else the user's cache folder.
     """
-    import llvmlite
     import numpy as np
 
     base = os.environ.get("REFNET_CACHE_DIR") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "refnet"
     digest = hashlib.sha256()
-    numba = importlib.util.find_spec("numba")
-    if numba is not None and numba.origin is not None:
-        digest.update((Path(numba.origin).parent / "_version.py").read_bytes())
-    digest.update(repr((llvmlite.__version__, np.__version__, sys.version, machine())).encode())
+    for name in ("llvmlite", "numba"):
+        found = importlib.util.find_spec(name)
+        if found is not None and found.origin is not None:
+            digest.update((Path(found.origin).parent / "_version.py").read_bytes())
+    digest.update(repr((np.__version__, sys.version, machine())).encode())
     package = Path(__file__).parents[1]
     sources = [*package.glob("engine/*.py"), *package.glob("activations/*.py"), package / "elementary.py"]
     for source in sorted(sources):
@@ -109,6 +110,13 @@ def _compile(name: str, recipe: Recipe) -> tuple[str, bytes]:
 
 
 def _load(symbol: str, code: bytes) -> int:
+    try:
+        return link(code, symbol, address_of)
+    except RefusedError:
+        return _load_by_llvm(symbol, code)
+
+
+def _load_by_llvm(symbol: str, code: bytes) -> int:
     import llvmlite.binding as llvm
 
     add_symbols()

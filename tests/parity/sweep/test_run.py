@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from parity.sweep import checkpoint, job, run
+from parity.sweep import checkpoint, job
 from parity.sweep.run import Where, known_places, sweep, task_for
 from refnet import activations
 from refnet.errors import ArgumentError, DTypeError, FileError, ShapeError
@@ -142,7 +142,3 @@ def test_known_worst_places_come_from_the_results(tmp_path):
     assert set(PLACES) <= set(known_places("relu6", "float16", file))
     assert known_places("relu6", "float32", file) == []
     assert known_places("relu6", "float16", tmp_path / "none.json") == []
-
-
-def test_the_processor_has_a_name():
-    assert run.cpu_name()

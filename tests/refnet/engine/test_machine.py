@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import platform
+import sys
+
+import llvmlite.binding as llvm
 import pytest
 
-from refnet.engine.machine import machine
+from refnet.engine.machine import machine, processor
 
 
 @pytest.mark.parametrize(
@@ -26,3 +30,18 @@ def test_the_vectors_follow_the_features(monkeypatch, cpu, features, width):
 def test_the_block_of_sums_fits_the_registers():
     rows, vectors = machine().tile(4)
     assert rows * vectors + vectors <= (32 if machine().vector_bytes == 64 else 16)
+
+
+def test_the_processor_has_a_name():
+    name, flags = processor()
+    assert name
+    if sys.platform.startswith("linux") and platform.machine() == "x86_64":
+        assert "sse2" in flags
+        assert "(family " in name
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="elsewhere LLVM is asked")
+def test_linux_and_llvm_find_the_same_vectors():
+    found = {name for name, present in llvm.get_host_cpu_features().items() if present}
+    for name in ("avx2", "fma", "avx512f", "avx512dq", "avx512vl"):
+        assert (name in processor()[1]) == (name in found), name
