@@ -24,6 +24,7 @@ mp: Any = mpmath.mp.clone()
 mp.prec = 240
 
 HALF_LN2 = mp.log(2) / 2 * mp.mpf("1.0005")  # what is left of x after n ln 2, with room for a rounding
+SIXTEENTH = HALF_LN2 / 16  # the same where a table holds the roots of 2
 SMALL = mp.mpf(10) ** -20
 
 
@@ -126,7 +127,9 @@ _LOG_SINGLE = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1) * mp.mpf("1.001")) ** 2
 _LOG_UNIT = mp.mpf(1) / 9 * mp.mpf("1.0001")
 
 FITS = (
-    Fit(f"{_PLAIN}:COTH", _coth, mp.mpf(0), HALF_LN2**2, 4, lambda z: z * mp.sqrt(z) / 2),
+    Fit(f"{_PLAIN}:COTH", _coth, mp.mpf(0), SIXTEENTH**2, 1, lambda z: z * mp.sqrt(z) / 2),
+    Fit(f"{_PLAIN}:EXP", lambda r: _exp_rest(r, 2), -SIXTEENTH, SIXTEENTH, 4, lambda r: r**2),
+    Fit(f"{_PLAIN}:EXPM1", lambda r: _exp_rest(r, 2), -SIXTEENTH, SIXTEENTH, 5, lambda r: r),
     Fit(f"{_PLAIN}:LOG", lambda z: _log_rest(z, 1), mp.mpf(0), _LOG_SINGLE, 7, lambda z: z / 2),
     Fit(f"{_PLAIN}:LOG_UNIT", lambda z: _log_rest(z, 1), mp.mpf(0), _LOG_UNIT, 10, lambda z: z / 2),
     Fit(

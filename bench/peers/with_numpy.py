@@ -70,7 +70,7 @@ def reading(name: str, given: Mapping[str, float]) -> Callable[[NDArray[np.float
     def apply(x: NDArray[np.float32]) -> NDArray[np.float32]:
         with np.errstate(all="ignore"):
             if activation.kind == "rowwise":
-                y = activation.formula(x, *row_terms(x))
+                y = activation.formula(x, *row_terms(x, activation.of_row))
             elif activation.kind == "gated":
                 y = activation.formula(*halves(x, name))
             else:

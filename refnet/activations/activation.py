@@ -46,7 +46,7 @@ class Activation:
         that Keras' gradient has. Elementwise kinds only.
     kind : {"elementwise", "rowwise", "gated", "array"}
         ``elementwise``: one number in, one out. ``rowwise``: a vector along `axis`, whose formula
-        is ``formula(x, highest, term, rest)`` (see `refnet.activations.rowwise`). ``gated``: ``formula(a, b)``, one
+        is ``formula(x, highest, term, share)`` (see `refnet.activations.rowwise`). ``gated``: ``formula(a, b)``, one
         number from each half of the axis, which becomes half as long. ``array``: the formula takes the whole array
         with its last axis, and only NumPy reads it (sparsemax has a kernel of its own).
     kinks : tuple of float
@@ -67,6 +67,8 @@ class Activation:
     exceptions : mapping
         The float32 inputs, each with its result, whose value lies so near the middle between two float32 that
         float64 puts it on the wrong side; found by ``parity sweep``. They hold for the default parameters.
+    of_row : callable, optional
+        Rowwise kinds only: from a row's ``rest`` to the ``share`` that the formula takes, once for all its entries.
     source : str
         Where the formula comes from.
     """
@@ -85,6 +87,7 @@ class Activation:
     moving: Mapping[str, Callable[..., Any]] = dataclasses.field(default_factory=dict)
     flags: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     exceptions: Mapping[float, float] = dataclasses.field(default_factory=dict)
+    of_row: Callable[[Any], Any] | None = None
     source: str = ""
 
     @property
@@ -241,7 +244,7 @@ class Activation:
         wide = x.astype(np.float64)
         with np.errstate(all="ignore"):
             if self.kind == "rowwise":
-                y = self.formula(wide, *row_terms(wide))
+                y = self.formula(wide, *row_terms(wide, self.of_row))
             elif self.kind == "gated":
                 y = self.formula(*halves(wide, f"activation {self.name!r}"))
             else:

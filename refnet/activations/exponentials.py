@@ -165,10 +165,10 @@ def silu(x: Any) -> Any:
     >>> activations.silu([-2.0, 0.0, 2.0])
     array([-0.23840584,  0.        ,  1.7615942 ], dtype=float32)
     """
-    x = maximum(x, -1500.0)
-    below = -absolute(x)
-    e, x_e = exp(below), exp_times(x, below, 0.0)
-    usual = ratio(where(x >= 0.0, x, x_e), 1.0, e)
+    held = maximum(x, -1500.0)
+    below = -absolute(held)
+    e, x_e = exp(below), exp_times(held, below, 0.0)
+    usual = ratio(where(x >= 0.0, held, x_e), 1.0, e)
     return seldom(absolute(x) < NEAR_ZERO, lambda: sum_odd(0.5 * x, x * x * (0.25 - x * x * (1.0 / 48.0))), usual)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -71,11 +72,14 @@ def halved(size: int, who: str) -> int:
     return size // 2
 
 
-def row_terms(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return what rowwise formulas are written in: the row's highest entry, each entry's term, and the rest.
+def row_terms(
+    x: NDArray[np.float64],
+    of_row: Callable[[Any], Any] | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return what rowwise formulas are written in: the row's highest entry, each entry's term, and the row's share.
 
-    ``highest = max(x)``, ``term = exp(x - highest)``, and ``rest``, the sum of the terms of all entries
-    but one highest. The sum of all terms is ``1 + rest``; keeping the 1 apart is what keeps the logarithm
+    ``highest = max(x)``, ``term = exp(x - highest)``, and ``of_row(rest)`` or, without it, ``rest``: the sum of the
+    terms of all entries but one highest. The sum of all terms is ``1 + rest``; keeping the 1 apart is what keeps the logarithm
     accurate when one entry dominates. A term is 1 at every highest entry, and NaN there if that makes no sense:
     several entries of inf, or nothing but -inf.
     """
@@ -94,4 +98,5 @@ def row_terms(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.f
     term = np.where(top, np.where(senseless, np.nan, 1.0), np.where(np.isinf(x), 0.0, term))
     others = np.where(senseless, 0.0, term)
     np.put_along_axis(others, first, 0.0, axis=-1)
-    return highest, term, np.where(np.isnan(highest), np.nan, others.sum(axis=-1, keepdims=True))
+    rest = np.where(np.isnan(highest), np.nan, others.sum(axis=-1, keepdims=True))
+    return highest, term, rest if of_row is None else of_row(rest)

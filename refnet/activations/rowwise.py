@@ -1,8 +1,8 @@
 """Activations of a whole row: every result depends on all the entries.
 
-A rowwise formula is written in four things that the caller computes once (`row_terms` in activation.py): ``x``, the
-row's ``highest`` entry, each entry's ``term = exp(x - highest)``, and the ``rest``, the sum of all terms but one
-highest, so that all of them sum to ``1 + rest``.
+A rowwise formula is written in four things that the caller computes once (`row_terms` in reading.py): ``x``, the row's
+``highest`` entry, each entry's ``term = exp(x - highest)``, and the row's ``share``: what the block's ``of_row`` makes
+of the ``rest``, the sum of all terms but one highest, so that all of them sum to ``1 + rest``.
 
 glu is of kind "gated": its formula takes one number from each half of the row. sparsemax is of kind "array": its
 formula takes the whole array, rows along its last axis, and is read by NumPy alone; the engine has its own way.
@@ -38,9 +38,10 @@ def _softmax_exact(m: Any, row: list[Any]) -> list[Any]:
     exact=_softmax_exact,
     derivative=None,
     kind="rowwise",
+    of_row=lambda rest: 1.0 / (1.0 + rest),
     source="Bridle, Probabilistic Interpretation of Feedforward Classification Network Outputs, 1990",
 )
-def softmax(x: Any, highest: Any, term: Any, rest: Any) -> Any:
+def softmax(x: Any, highest: Any, term: Any, share: Any) -> Any:
     r"""Turn a row of scores into probabilities: positive, adding up to 1.
 
     .. math:: \mathrm{softmax}(x)_i = \frac{e^{x_i}}{\sum_j e^{x_j}} = \frac{e^{x_i - h}}{\sum_j e^{x_j - h}}
@@ -55,7 +56,7 @@ def softmax(x: Any, highest: Any, term: Any, rest: Any) -> Any:
     >>> activations.softmax([[1.0, 2.0, 3.0]])
     array([[0.09003057, 0.24472848, 0.66524094]], dtype=float32)
     """
-    return term * (1.0 / (1.0 + rest))
+    return term * share
 
 
 def _log_softmax_exact(m: Any, row: list[Any]) -> list[Any]:
@@ -68,9 +69,10 @@ def _log_softmax_exact(m: Any, row: list[Any]) -> list[Any]:
     exact=_log_softmax_exact,
     derivative=None,
     kind="rowwise",
+    of_row=lambda rest: log1p(rest),
     source="Bridle, Probabilistic Interpretation of Feedforward Classification Network Outputs, 1990",
 )
-def log_softmax(x: Any, highest: Any, term: Any, rest: Any) -> Any:
+def log_softmax(x: Any, highest: Any, term: Any, share: Any) -> Any:
     r"""Take the logarithm of softmax without passing through its tiny probabilities.
 
     .. math::
@@ -88,7 +90,7 @@ def log_softmax(x: Any, highest: Any, term: Any, rest: Any) -> Any:
     >>> activations.log_softmax([[1.0, 2.0, 30.0]])
     array([[-2.900000e+01, -2.800000e+01, -9.458066e-13]], dtype=float32)
     """
-    return where(x == highest, term - 1.0, x - highest) - log1p(rest)
+    return where(x == highest, term - 1.0, x - highest) - share
 
 
 def _glu_exact(m: Any, row: list[Any]) -> list[Any]:

@@ -17,26 +17,65 @@ from typing import Any
 from refnet import elementary
 from refnet.engine import trace
 from refnet.engine.quotient import Quotient, chosen, over_sum, product_sum
-from refnet.engine.trace import Condition, Number, bits_of, from_bits, polynomial, select, sqrt
+from refnet.engine.trace import Condition, Number, bits_of, from_bits, looked_up, polynomial, select, sqrt
 
 __all__ = ["FEWER_DIGITS", "exp"]
 
 # Adding 1.5 * 2^52 rounds to an integer and leaves it in the low bits.
 ROUNDER = 6755399441055744.0
-LOG2_E = 1.4426950408889634
 LN2_HI = 0.6931471803691238  # 33 bits: n * LN2_HI is exact for |n| < 2^20 (fdlibm)
 LN2_LO = 1.9082149292705877e-10  # ln 2 - LN2_HI
+LOG2_E_16 = 23.083120654223414  # 16 / ln 2
+LN2_16 = 0.04332169878499658  # ln 2 / 16
+LN2_16_HI = LN2_HI / 16
+LN2_16_LO = LN2_LO / 16
 SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
 ONE_BITS = 0x3FF0000000000000
 MANTISSA = 0x000FFFFFFFFFFFFF
 
-#: (r coth(r/2) - 2) / r^2, in r^2; error 2^-59 of exp(r)
+#: 2^(n/16) as bits, less n << 48: adding n << 48 for any n, also beyond 15, then gives 2^(n/16).
+ROOTS = (
+    0x3FF0000000000000,
+    0x3FEFB5586CF9890F,
+    0x3FEF72B83C7D517B,
+    0x3FEF387A6E756238,
+    0x3FEF06FE0A31B715,
+    0x3FEEDEA64C123422,
+    0x3FEEBFDAD5362A27,
+    0x3FEEAB07DD485429,
+    0x3FEEA09E667F3BCD,
+    0x3FEEA11473EB0187,
+    0x3FEEACE5422AA0DB,
+    0x3FEEC49182A3F090,
+    0x3FEEE89F995AD3AD,
+    0x3FEF199BDD85529C,
+    0x3FEF5818DCFBA487,
+    0x3FEFA4AFA2A490DA,
+)
+
+#: (r coth(r/2) - 2) / r^2, in r^2
 COTH = (
-    4.1437411344187316e-08,
-    -1.6534059504897808e-06,
-    6.61375647128222e-05,
-    -0.002777777777756372,
-    0.1666666666666666,
+    -0.0027777467158147545,
+    0.1666666666648431,
+)
+
+#: (exp(r) - 1 - r) / r^2
+EXP = (
+    0.0013889034494096299,
+    0.008333449817651228,
+    0.04166666666495703,
+    0.1666666666529896,
+    0.5,
+)
+
+#: The same, one degree more: what is left over is small beside r itself
+EXPM1 = (
+    0.000198414639814658,
+    0.0013889063615251755,
+    0.008333333332991407,
+    0.04166666666358933,
+    0.16666666666666669,
+    0.5000000000000001,
 )
 
 #: (log((1 + s) / (1 - s)) - 2s) / s^3, in s^2, for 1 + x between sqrt(1/2) and sqrt(2)
@@ -163,18 +202,22 @@ def _power_of_two(n: Number) -> Number:
     return from_bits((bits_of(n + ROUNDER) + 1023) << 52)
 
 
-def _exp_parts(x: Number, lowest: float) -> tuple[Number, Number, Number]:
-    """Return n + `ROUNDER`, which has n in its low bits, c and r: exp(x) = 2^n (c + r) / (c - r), |r| <= 0.35.
+def _reduced(x: Number, lowest: float, exactly: bool) -> tuple[Number, Number]:
+    """Return t = 2^(n/16) and r with exp(x) = t exp(r), |r| <= 0.0217.
 
-    c = r coth(r/2) is even in r, so its polynomial takes half the steps of one for exp(r), and the processor divides
-    beside its sums and products. x counts as 700 where it is more, and as ``lowest`` where it is less.
+    x counts as 700 where it is more, and as ``lowest`` where it is less. Without ``exactly``, r is off by 2^-54 of x.
     """
     x = x if x.most <= 700.0 else select(x > 700.0, x.constant(700.0), x)
     x = x if x.least >= lowest else select(x < lowest, x.constant(lowest), x)
-    shifted = fma(x, LOG2_E, ROUNDER)
+    shifted = fma(x, LOG2_E_16, ROUNDER)
     n = shifted - ROUNDER
-    r = fma(n, -LN2_LO, fma(n, -LN2_HI, x))
-    return shifted, fma(polynomial(COTH, r * r), r * r, 2.0), r
+    r = fma(n, -LN2_16_LO, fma(n, -LN2_16_HI, x)) if exactly else fma(n, -LN2_16, x)
+    return from_bits(looked_up(ROOTS, bits_of(shifted)) + (bits_of(shifted) << 48)), r
+
+
+def _coth(r: Number) -> Number:
+    """Return c = r coth(r/2), with which exp(r) = (c + r) / (c - r); it is even in r."""
+    return fma(polynomial(COTH, r * r), r * r, 2.0)
 
 
 def exp(x: Any) -> Number:
@@ -185,11 +228,18 @@ def exp(x: Any) -> Number:
 def exp_sum(high: Any, low: Any) -> Quotient:
     """Return exp(high + low), where low is the part of an exponent that was rounded away from high."""
     (high,) = _numbers(high)
-    shifted, c, r = _exp_parts(high, -700.0)
-    p = from_bits(bits_of(c + r) + (bits_of(shifted) << 52))
-    if isinstance(low, float) and low == 0.0:
-        return Quotient(p, c - r, (high,))
-    return Quotient(fma(p, low, p), c - r, (high, low))
+    t, r = _reduced(high, -700.0, True)
+    plain = isinstance(low, float) and low == 0.0
+    c = _coth(r)
+    numerator = t * (c + r)
+
+    def undivided() -> Number:
+        power = fma(t, fma(polynomial(EXP, r), r * r, r), t)
+        return power if plain else fma(power, low, power)
+
+    if plain:
+        return Quotient(numerator, c - r, (high,), undivided)
+    return Quotient(fma(numerator, low, numerator), c - r, (high, low), undivided)
 
 
 def exp_times(a: Any, high: Any, low: Any) -> Number:
@@ -198,11 +248,15 @@ def exp_times(a: Any, high: Any, low: Any) -> Number:
 
 
 def expm1(x: Any) -> Number:
-    """Return e^x - 1, with all digits near 0, where 2^n is 1 and so 2 r is left."""
+    """Return e^x - 1, with all digits near 0, where t is 1 and so exp(r) - 1 or 2 r / (c - r) is left."""
     (x,) = _numbers(x)
-    shifted, c, r = _exp_parts(x, -41.0)
-    t = from_bits((bits_of(shifted) << 52) + ONE_BITS)
-    return Quotient(copysign(fma(t - 1.0, c, (t + 1.0) * r), x), c - r, (x,))
+    t, r = _reduced(x, -41.0, False)
+    c = _coth(r)
+
+    def undivided() -> Number:
+        return copysign(fma(t, fma(polynomial(EXPM1, r), r * r, r), t - 1.0), x)
+
+    return Quotient(copysign(fma(t - 1.0, c, (t + 1.0) * r), x), c - r, (x,), undivided)
 
 
 def log1p(x: Any) -> Number:

@@ -45,16 +45,24 @@ def in_numbers(formula: Callable[..., Any], count: int) -> Reading | None:
     return run if _traceable(run, count) else None
 
 
-def in_pairs(formula: Callable[..., Any], lows: tuple[bool, ...]) -> Reading | None:
+def in_pairs(
+    formula: Callable[..., Any],
+    lows: tuple[bool, ...],
+    of_last: Callable[[Any], Any] | None = None,
+) -> Reading | None:
     """Return the formula in pairs, or None if it uses more than words, + - * / and comparisons.
 
-    The arguments are the formula's, each a Number; where ``lows`` is True the argument's low part follows it.
+    The arguments are the formula's, each a Number; where ``lows`` is True the argument's low part follows it. The
+    formula gets what ``of_last`` makes of the last one.
     """
     twin = with_words(formula, IN_PAIRS)
+    of_last = of_last and with_words(of_last, IN_PAIRS)
 
     def run(*numbers: Number) -> Number:
         rest = iter(numbers)
         arguments = [Pair(next(rest), next(rest) if low else None) for low in lows]
+        if of_last is not None:
+            arguments[-1] = of_last(arguments[-1])
         return rounded(arguments[0].lift(twin(*arguments)))
 
     return run if _traceable(run, len(lows) + sum(lows)) else None

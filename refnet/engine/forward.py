@@ -85,7 +85,7 @@ def activation_kernel(activation: Activation, dtype: str, streaming: bool = Fals
     exceptions = tuple(activation.exceptions.items()) if dtype == "float32" else ()
     usual = activation.parameters and dict(activation.parameters) == activation.defaults and dtype != "half"
     fixed = tuple(activation.parameters_in(dtype).values()) if usual else None
-    return _kernel(activation.formula, activation.kind, len(activation.parameters), dtype, fixed, exceptions, streaming)
+    return _kernel(activation.formula, activation.kind, len(activation.parameters), dtype, fixed, exceptions, streaming, activation.of_row)
 
 
 def column_kernel(formula: Callable[..., Any], parameters: int, dtype: str) -> int:
@@ -102,6 +102,7 @@ def _kernel(
     fixed: tuple[float, ...] | None,
     exceptions: tuple[tuple[float, float], ...],
     streaming: bool,
+    of_row: Callable[[Any], Any] | None = None,
 ) -> int:
     """Load or compile a kernel. The book's are kept on disk; those of a user's own formulas are not."""
     ours = formula.__module__.startswith("refnet.")
@@ -111,7 +112,7 @@ def _kernel(
     def recipe() -> tuple[Any, Any]:
         from refnet.engine.kernels import SIGNATURE, kernel
 
-        return kernel(formula, kind, parameters, dtype, fixed, exceptions, streaming), SIGNATURE
+        return kernel(formula, kind, parameters, dtype, fixed, exceptions, streaming, of_row), SIGNATURE
 
     if ours:
         return native(name, recipe)

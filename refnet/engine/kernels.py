@@ -26,8 +26,8 @@ STORED = {"float32": "float32", "float64": "float64", "half": "float64"}
 SIGNATURE = types.void(*[types.int64] * 6)
 
 #: Fused multiply-adds from which on a formula runs on half as many vectors at once, as its numbers need more registers
-#: than there are: gelu's 29 take 23.4 cycles for 8 numbers then, not 25; softplus' 20 would take 22 instead of 18.
-LONG = 25
+#: than there are: elu takes 0.9 of the time then on a Zen 4, where storing a register costs three cycles.
+LONG = 4
 
 
 def kernel(
@@ -38,20 +38,26 @@ def kernel(
     fixed: tuple[float, ...] | None = None,
     exceptions: tuple[tuple[float, float], ...] = (),
     streaming: bool = False,
+    of_row: Callable[[Any], Any] | None = None,
 ) -> Any:
     """Return the Python function to compile for one formula and dtype (see `SIGNATURE`).
 
     ``fixed`` are values to compile in for the parameters, which are then not read: a relu whose cap is known to be inf
     has none. ``exceptions`` are the float32 inputs, each with its result, whose float64 value is rounded to the wrong
-    side. ``streaming`` kernels write past the caches; only elementwise ones do.
+    side. ``streaming`` kernels write past the caches; only elementwise ones do. ``of_row`` belongs to rowwise formulas.
     """
     if kind == "array":  # the book's only one with a kernel, see `refnet.engine.forward.has_kernel`
         return sparsemax.kernel(STORED[dtype])
     lows = {"rowwise": pair_rows.LOWS, "gated": (False, False)}.get(kind, (False,) * (1 + parameters))
-    reading = in_pairs(formula, lows) if dtype == "float64" else in_numbers(formula, len(lows))
+    reading = in_pairs(formula, lows, of_row) if dtype == "float64" else in_numbers(formula, len(lows))
     if kind == "rowwise":
         assert reading is not None  # rowwise formulas are the book's
-        return pair_rows.rowwise(reading) if dtype == "float64" else rowwise.rowwise(reading, STORED[dtype])
+        assert of_row is not None
+        if dtype == "float64":
+            return pair_rows.rowwise(reading)
+        share = in_numbers(of_row, 1)
+        assert share is not None
+        return rowwise.rowwise(reading, share, STORED[dtype])
     long = dtype == "float64" or _multiply_adds(reading, len(lows)) >= LONG
     live = 8 if long else 4
     if kind == "columnwise":

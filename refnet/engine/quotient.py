@@ -1,6 +1,7 @@
 """A number that is not divided yet: exp comes as one, and a formula that divides anyway then divides once.
 
-sigmoid(x) = 1 / (1 + e) with e = a / b is b / (b + a).
+sigmoid(x) = 1 / (1 + e) with e = a / b is b / (b + a). Where the value itself is asked for, there may be a way to it
+without a division.
 """
 
 from __future__ import annotations
@@ -16,37 +17,38 @@ __all__ = ["Quotient", "chosen", "over_sum", "product_sum"]
 
 
 class Quotient(Number):
-    """numerator / denominator, divided wherever something else than the words below asks for its value.
+    """numerator / denominator, for the words below; everything else asks for its value.
 
-    ``of`` are the arguments that the denominator was computed from: two that have the same share it.
+    ``of`` are the arguments that the denominator was computed from: two that have the same share it. ``undivided``
+    gives the value in another way than by dividing.
     """
 
-    __slots__ = ("denominator", "divided", "numerator", "of")
+    __slots__ = ("denominator", "numerator", "of", "undivided")
 
     def __init__(
         self,
         numerator: Number,
         denominator: Number,
         of: tuple[Number, ...],
-        divided: Callable[[], Number] | None = None,
+        undivided: Callable[[], Number] | None = None,
     ) -> None:
         self.builder, self.numerator, self.denominator = numerator.builder, numerator, denominator
         self.least, self.most = -inf, inf
-        self.of, self.divided = of, divided
+        self.of, self.undivided = of, undivided
 
     @property
     def value(self) -> Any:
         """The IR's value; LLVM makes one of equal divisions."""
-        return (self.numerator / self.denominator if self.divided is None else self.divided()).value
+        return (self.numerator / self.denominator if self.undivided is None else self.undivided()).value
 
     def constant(self, value: float) -> Number:
         """Return a constant of the same code, without a division."""
         return self.numerator.constant(value)
 
     def __mul__(self, other: Number | float) -> Number:
-        if self.divided is not None:
-            return super().__mul__(other)
-        return Quotient(self.numerator * other, self.denominator, self.of)
+        undivided = self.undivided
+        times = None if undivided is None else lambda: undivided() * other
+        return Quotient(self.numerator * other, self.denominator, self.of, times)
 
     __rmul__ = __mul__
 

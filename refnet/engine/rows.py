@@ -171,14 +171,14 @@ def sum_of_pairs(context: Any, sums: Any, errors: Any, extra: Any) -> Any:
 
 
 @intrinsic
-def total(context: Any, x: Any, columns: Any, extra: Any, out: Any) -> Any:
-    """Write extra + x[0] + ... + x[columns - 1] to out[0 : columns].
+def total(context: Any, x: Any, columns: Any) -> Any:
+    """Return x[0] + ... + x[columns - 1].
 
     It is for results of fewer digits than float64, so the sum's own roundings need no care.
     """
 
     def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
-        x, columns, extra, out = args
+        x, columns = args
         sums = _variable(builder, constant(WIDE, 0.0))
 
         def add(i: Any, mask: Any) -> None:
@@ -186,13 +186,22 @@ def total(context: Any, x: Any, columns: Any, extra: Any, out: Any) -> Any:
             builder.store(builder.fadd(builder.load(sums), v), sums)
 
         _over_row(builder, columns, add)
-        everywhere = splat(
-            builder, builder.fadd(extra, _one(builder, _tree(builder, builder.load(sums), _plus))), LANES
-        )
+        return _one(builder, _tree(builder, builder.load(sums), _plus))
+
+    return types.float64(types.int64, types.int64), emit
+
+
+@intrinsic
+def spread(context: Any, value: Any, columns: Any, out: Any) -> Any:
+    """Write a value to out[0 : columns]."""
+
+    def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
+        value, columns, out = args
+        everywhere = splat(builder, value, LANES)
         _over_row(builder, columns, lambda i, mask: store(builder, everywhere, _place(builder, out, i, 8), mask))
         return ctx.get_dummy_value()
 
-    return types.void(types.int64, types.int64, types.float64, types.int64), emit
+    return types.void(types.float64, types.int64, types.int64), emit
 
 
 @intrinsic

@@ -18,7 +18,7 @@ from refnet.engine.elementary import exp
 from refnet.engine.formulas import Reading
 from refnet.engine.intrinsics import ACCESS, load_float64, select, store_float64
 from refnet.engine.lanes import SUMS, over_lanes
-from refnet.engine.rows import highest, sum_of, top, total
+from refnet.engine.rows import highest, spread, sum_of, top, total
 from refnet.engine.table import BLOCK
 from refnet.engine.trace import Number
 from refnet.engine.vectors import NUMBERS
@@ -35,9 +35,9 @@ WIDE = "float64"
 room = numba.njit(error_model="numpy")(table.room)
 
 
-def rowwise(reading: Reading, stored: str) -> Any:
-    """Return the kernel for a rowwise formula whose arguments are x, highest, term and rest."""
-    return by_length(_one_by_one(reading, stored), _in_blocks(reading, stored))
+def rowwise(reading: Reading, share: Reading, stored: str) -> Any:
+    """Return the kernel for a rowwise formula of x, highest, term and the share that is computed from the rest."""
+    return by_length(_one_by_one(reading, share, stored), _in_blocks(reading, share, stored))
 
 
 def by_length(long: Any, short: Any) -> Any:
@@ -87,7 +87,7 @@ def clear(sums: int, count: int) -> None:
         store_float64(sums, i, 0.0)
 
 
-def _one_by_one(reading: Reading, stored: str) -> Any:
+def _one_by_one(reading: Reading, share: Reading, stored: str) -> Any:
     """Return the function for long rows. The work space holds a row's terms, behind them the sums."""
 
     def terms_of(x: Number, top: Number) -> tuple[Number, ...]:  # as `_term_below`, where top is finite
@@ -100,7 +100,7 @@ def _one_by_one(reading: Reading, stored: str) -> Any:
         return [total + value for total, value in zip(sums, values, strict=True)]
 
     def result(x: Number, term: Number, top: Number, rest: Number) -> tuple[Number]:
-        return (reading(x, top, term, rest),)
+        return (reading(x, top, term, share(rest)),)
 
     size = NUMBERS[stored][1]
     infinite = _infinite(stored)
@@ -146,39 +146,44 @@ def _infinite(stored: str) -> Any:
     return infinite
 
 
-def _in_blocks(reading: Reading, stored: str) -> Any:
+def _in_blocks(reading: Reading, share: Reading, stored: str) -> Any:
     """Return the function for short rows, in blocks of about `BLOCK` numbers.
 
     The work space holds, for each number of the block, its row's highest entry (in x's dtype), its term, and its row's
-    rest (see `refnet.activations.reading.row_terms`), then for each row how many entries are the highest.
+    share (see `refnet.activations.reading.row_terms`), then for each row how many entries are the highest, and in the
+    same place its rest, and its share.
     """
 
-    def result(x: Number, top: Number, term: Number, rest: Number) -> tuple[Number]:
-        return (reading(x, top, trace.select(x == top, 1.0 + term, term), rest),)
+    def result(x: Number, top: Number, term: Number, share: Number) -> tuple[Number]:
+        return (reading(x, top, trace.select(x == top, 1.0 + term, term), share),)
 
     size = NUMBERS[stored][1]
     load = ACCESS[stored][1]
     find_highest, write_nan = highest(stored), no_limit(stored)
     find_terms = over_lanes(_term_below, (stored, stored), (WIDE,), ahead=(False, True))
+    find_shares = over_lanes(lambda rest: (share(rest),), (WIDE,), (WIDE,))
     find_results = over_lanes(result, (stored, stored, WIDE, WIDE), (stored,))
 
     @numba.njit(error_model="numpy")
     def run(x: int, y: int, rows: int, columns: int, work: int) -> None:
         block, apart = max(1, BLOCK // max(1, columns)), 8 * room(columns)
-        terms, rests, counts = work + apart, work + 2 * apart, work + 3 * apart
+        terms, shares, of_rows = work + apart, work + 2 * apart, work + 3 * apart
         for first in range(0, rows, block):
             count = min(block, rows - first)
             here, there = x + first * columns * size, y + first * columns * size
             for r in range(count):
                 equal = find_highest(here + r * columns * size, columns, work + r * columns * size)
-                store_float64(counts, r, types.float64(equal))
+                store_float64(of_rows, r, types.float64(equal))
             find_terms(count * columns, 0, here + count * columns * size, there, here, work, terms)
             for r in range(count):
-                start, equal = r * columns, load_float64(counts, r)
-                total(terms + 8 * start, columns, equal - 1.0, rests + 8 * start)
+                start, equal = r * columns, load_float64(of_rows, r)
+                store_float64(of_rows, r, total(terms + 8 * start, columns) + (equal - 1.0))
                 top = types.float64(load(work, start))
                 if senseless(top, equal):
                     write_nan(here + start * size, columns, top, terms + 8 * start)
-            find_results(count * columns, 0, here, work, terms, rests, there)
+            find_shares(count, 0, of_rows, of_rows)
+            for r in range(count):
+                spread(load_float64(of_rows, r), columns, shares + 8 * r * columns)
+            find_results(count * columns, 0, here, work, terms, shares, there)
 
     return run

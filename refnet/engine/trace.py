@@ -17,7 +17,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from refnet.engine.vectors import splat
+from refnet.engine.machine import machine
+from refnet.engine.vectors import joined, pieces, splat
 
 F64, I64 = ir.DoubleType(), ir.IntType(64)
 
@@ -284,6 +285,50 @@ class Bits:
         return Bits(self.builder, self.builder.select(_condition(condition).value, self.value, none))
 
 
+def looked_up(table: tuple[int, ...], bits: Bits) -> Bits:
+    """Return the entry of a table of 16 whose number is in the lowest four bits.
+
+    With AVX-512 the table stays in two registers; elsewhere each lane reads it from memory.
+    """
+    builder, kind = bits.builder, bits.value.type
+    lanes = kind.count if isinstance(kind, ir.VectorType) else 1
+    if lanes >= 8 and machine().vector_bytes == 64:
+        parts = [_permuted(builder, table, part) for part in pieces(builder, bits.value, 8)]
+        return Bits(builder, joined(builder, parts))
+    place = _table(builder.module, table)
+    entries = (bits & (len(table) - 1)).value
+    if lanes == 1:
+        return Bits(builder, builder.load(builder.gep(place, [I64(0), entries])))
+    found = ir.Constant(kind, ir.Undefined)
+    for lane in range(lanes):
+        entry = builder.load(builder.gep(place, [I64(0), builder.extract_element(entries, I64(lane))]))
+        found = builder.insert_element(found, entry, I64(lane))
+    return Bits(builder, found)
+
+
+def _permuted(builder: Any, table: tuple[int, ...], entries: Any) -> Any:
+    """Return eight entries of a table, by the instruction that looks at the lowest four bits of each lane."""
+    kind = ir.VectorType(I64, 8)
+    name = "llvm.x86.avx512.vpermi2var.q.512"
+    function = builder.module.globals.get(name) or ir.Function(
+        builder.module, ir.FunctionType(kind, [kind] * 3), name
+    )
+    low, high = (ir.Constant(kind, [I64(entry) for entry in half]) for half in (table[:8], table[8:]))
+    return builder.call(function, [low, entries, high])
+
+
+def _table(module: Any, table: tuple[int, ...]) -> Any:
+    """Return the table as a constant of the module."""
+    kind = ir.ArrayType(I64, len(table))
+    name = f"refnet.table.{hash(table):x}"
+    place = module.globals.get(name)
+    if place is None:
+        place = ir.GlobalVariable(module, kind, name)
+        place.initializer = ir.Constant(kind, [I64(entry) for entry in table])
+        place.linkage, place.global_constant = "internal", True
+    return place
+
+
 def bits_of(x: Number) -> Bits:
     """Return the 64 bits of a number."""
     kind = x.value.type
@@ -328,10 +373,22 @@ def trace(function: Callable[..., tuple[Number, ...]], count: int) -> int:
 
 
 def _blank(function: Callable[..., tuple[Number, ...]], count: int) -> tuple[tuple[Number, ...], list[Any]]:
-    """Return the function's results, and the calls of fma that it takes to have their values."""
+    """Return the function's results, and the calls of fma that their values depend on."""
     blank = ir.Function(ir.Module(), ir.FunctionType(ir.VoidType(), [F64] * count), "blank")
     builder = ir.IRBuilder(blank.append_basic_block())
     results = function(*(Number(builder, argument) for argument in blank.args))
-    assert all(result.value for result in results)
-    instructions = [instruction for block in blank.blocks for instruction in block.instructions]
-    return results, [each for each in instructions if isinstance(each, ir.CallInstr) and "llvm.fma" in each.callee.name]
+    needed = [result.value for result in results]
+    calls = {}
+    seen = set()
+    while needed:
+        value = needed.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, ir.CallInstr) and "llvm.fma" in value.callee.name:
+            calls[id(value)] = value
+        if isinstance(value, ir.PhiInstr):
+            needed += [incoming for incoming, _ in value.incomings]
+        elif isinstance(value, ir.Instruction):
+            needed += value.operands
+    return results, [*calls.values()]

@@ -39,6 +39,21 @@ def splat(builder: Any, value: Any, lanes: int) -> Any:
     return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(I32, lanes), None))
 
 
+def pieces(builder: Any, value: Any, lanes: int) -> list[Any]:
+    """Return a vector cut into vectors of so many lanes."""
+    parts = [[*range(first, first + lanes)] for first in range(0, value.type.count, lanes)]
+    kind = ir.VectorType(I32, lanes)
+    return [value] if len(parts) == 1 else [builder.shuffle_vector(value, value, ir.Constant(kind, part)) for part in parts]
+
+
+def joined(builder: Any, parts: list[Any]) -> Any:
+    """Return vectors of equal length, a power of two of them, as one vector."""
+    while len(parts) > 1:
+        every = ir.Constant(ir.VectorType(I32, 2 * parts[0].type.count), [*range(2 * parts[0].type.count)])
+        parts = [builder.shuffle_vector(*pair, every) for pair in zip(parts[::2], parts[1::2], strict=True)]
+    return parts[0]
+
+
 def first_lanes(builder: Any, count: Any, lanes: int) -> Any:
     """Return the mask of the lanes below ``count``."""
     steps = ir.Constant(ir.VectorType(I64, lanes), list(range(lanes)))
