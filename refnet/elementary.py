@@ -32,6 +32,7 @@ __all__ = [
     "ratio",
     "seldom",
     "sqrt",
+    "sqrt_low",
     "sum_odd",
     "where",
 ]
@@ -50,6 +51,9 @@ cosh = np.cosh
 hypot = np.hypot
 pi = math.pi
 tanh = np.tanh
+
+#: Below this the next term of a series around 0 is under 2^-54 of the value, in each function that begins with one.
+NEAR_ZERO = 2.0**-10
 
 # Below this exp(x) is subnormal in float64, or nearly. There the exponent gets DEEP_HIGH + DEEP_LOW = 1088 log 2 added,
 # which makes the result 2^1088 times as large; x + DEEP_HIGH is exact down to -1500, where any product is 0.
@@ -169,6 +173,17 @@ def ratio(a: Any, b: Any, c: Any) -> Any:
     quotient = a / total
     residual = fma(-quotient, total, a) - quotient * lost
     return np.where(np.isfinite(residual) & (residual != 0.0), quotient + residual / total, quotient)[()]
+
+
+def sqrt_low(square: Any, root: Any) -> Any:
+    """Return what the rounding of the square root took away, to be added to it.
+
+    Examples
+    --------
+    >>> float(sqrt_low(2.0, 1.4142135623730951))  # sqrt(2) is 1.41421356237309504880...
+    -9.667293313452913e-17
+    """
+    return fma(-root, root, square) / (2.0 * root)
 
 
 def normal_cdf(x: Any) -> Any:

@@ -6,8 +6,8 @@ from math import inf, nan
 from typing import Any
 
 from refnet.activations.activation import activation
-from refnet.activations.sigmoids import NEAR_ZERO
 from refnet.elementary import (
+    NEAR_ZERO,
     absolute,
     choose,
     exp,
@@ -20,6 +20,7 @@ from refnet.elementary import (
     ratio,
     seldom,
     sqrt,
+    sqrt_low,
     sum_odd,
     where,
 )
@@ -61,7 +62,6 @@ def exponential(x: Any) -> Any:
     derivative=lambda m, x: 1 / (1 + m.exp(-x)),
     limits={-inf: 0.0, inf: inf},
     negative_zero=0.6931471805599453,
-    exceptions={0.00044680992141366005: 0.6933706402778625},
     source="Dugas et al., Incorporating Second-Order Functional Knowledge for Better Option Pricing, 2001",
 )
 def softplus(x: Any) -> Any:
@@ -105,7 +105,7 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     >>> activations.elu([-1.0, -1e-8, 2.0])
     array([-6.3212055e-01, -9.9999999e-09,  2.0000000e+00], dtype=float32)
     """
-    below = seldom(absolute(x) < 2.0**-28, lambda: sum_odd(alpha * x, 0.5 * alpha * x * x), alpha * expm1(x))
+    below = seldom(absolute(x) < 2.0**-28, lambda: sum_odd(alpha * x, 0.5 * alpha * x * x), alpha * expm1(-absolute(x)))
     return where(x > 0.0, x, below)
 
 
@@ -132,8 +132,8 @@ def selu(x: Any) -> Any:
     >>> activations.selu([-1.0, 0.0, 1.0])
     array([-1.1113307,  0.       ,  1.050701 ], dtype=float32)
     """
-    t = expm1(x)
-    return where(x > 0.0, SELU_SCALE * x, fma(SELU_BELOW, t, SELU_BELOW_LOW * t))
+    t = expm1(-absolute(x))
+    return where(x >= 0.0, SELU_SCALE * x, fma(SELU_BELOW, t, SELU_BELOW_LOW * t))
 
 
 def _silu_derivative(m: Any, x: Any) -> Any:
@@ -178,7 +178,6 @@ def silu(x: Any) -> Any:
     derivative=lambda m, x: 1 / (1 + m.exp(x)),
     limits={-inf: -inf, inf: -0.0},
     negative_zero=-0.6931471805599453,
-    exceptions={-0.00044680992141366005: -0.6933706402778625},
     source="keras.activations.log_sigmoid",
 )
 def log_sigmoid(x: Any) -> Any:
@@ -222,9 +221,8 @@ def squareplus(x: Any, b: float = 4.0) -> Any:
     .. math:: \mathrm{squareplus}(x) = \frac{x + \sqrt{x^2 + b}}{2}
 
     ``b`` sets how round the corner is; with b = 0 it is relu, below 0 it is NaN near 0. Evaluated as max(x, 0) plus
-    (b/2) / (sqrt(x^2 + b) + |x|), since x and the root cancel for negative x (Keras loses 176 ulp at -16.6). ``low``
-    is what the rounding of the root took away. Where x^2 would overflow the root is |x|, and the fraction's two
-    parts are halved so that their sum does not.
+    (b/2) / (sqrt(x^2 + b) + |x|), since x and the root cancel for negative x (Keras loses 176 ulp at -16.6). Where
+    x^2 would overflow the root is |x|, and the fraction's two parts are halved so that their sum does not.
 
     Examples
     --------
@@ -234,7 +232,7 @@ def squareplus(x: Any, b: float = 4.0) -> Any:
     """
     square = fma(x, x, b)
     root = where(absolute(x) > 1e150, absolute(x), maximum(sqrt(square), 1e-300))
-    low = where(absolute(x) > 1e150, 0.0, fma(-root, root, square) / (2.0 * root))
+    low = where(absolute(x) > 1e150, 0.0, sqrt_low(square, root))
     return maximum(x, 0.0) + ratio(0.25 * b, 0.5 * root, 0.5 * (absolute(x) + low))
 
 
@@ -284,7 +282,6 @@ def _mish_derivative(m: Any, x: Any) -> Any:
     derivative=_mish_derivative,
     limits={-inf: -0.0, inf: inf},
     negative_zero=-0.0,
-    exceptions={-7.450580596923828e-08: -4.470348002882929e-08},
     source="Misra, Mish: A Self Regularized Non-Monotonic Activation Function, arXiv:1908.08681, 2019",
 )
 def mish(x: Any) -> Any:

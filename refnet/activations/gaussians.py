@@ -6,8 +6,8 @@ from math import inf
 from typing import Any
 
 from refnet.activations.activation import activation
-from refnet.activations.sigmoids import NEAR_ZERO
 from refnet.elementary import (
+    NEAR_ZERO,
     absolute,
     choose,
     exp_sum,

@@ -79,9 +79,9 @@ def row_terms(
     """Return what rowwise formulas are written in: the row's highest entry, each entry's term, and the row's share.
 
     ``highest = max(x)``, ``term = exp(x - highest)``, and ``of_row(rest)`` or, without it, ``rest``: the sum of the
-    terms of all entries but one highest. The sum of all terms is ``1 + rest``; keeping the 1 apart is what keeps the logarithm
-    accurate when one entry dominates. A term is 1 at every highest entry, and NaN there if that makes no sense:
-    several entries of inf, or nothing but -inf.
+    terms of all entries but one highest. The sum of all terms is ``1 + rest``; keeping the 1 apart is what keeps the
+    logarithm accurate when one entry dominates. A term is 1 at every highest entry, and NaN there if that makes no
+    sense: several entries of inf, or nothing but -inf.
     """
     if x.shape[-1] == 0:
         return x, x, x

@@ -6,7 +6,10 @@ from math import inf, isfinite
 from typing import Any
 
 from refnet.activations.activation import activation
-from refnet.elementary import absolute, choose, fma, maximum, minimum, sum_odd, where
+from refnet.elementary import NEAR_ZERO, absolute, choose, fma, maximum, minimum, seldom, sum_odd, where
+
+# 1/6, and what its rounding took away
+SIXTH, SIXTH_LOW = 0.16666666666666666, 9.25185853854297e-18
 
 
 @activation(
@@ -189,9 +192,8 @@ def hard_silu(x: Any) -> Any:
 
     .. math:: \mathrm{hard\_silu}(x) = x \cdot \min\!\left(\max\!\left(\frac{x + 3}{6}, 0\right), 1\right)
 
-    At the kinks the derivative is that of the outer lines: 0 at -3, 1 at 3. From -3 down every x gives -0. The gate
-    g / 6 is rounded, and what that took away, as ``slip``, is put back in one fused multiply-add. Around 0, where
-    it is x/2 + x^2/6, the sum is rounded to odd, since x/2 may lie halfway between two subnormal numbers.
+    At the kinks the derivative is that of the outer lines: 0 at -3, 1 at 3. From -3 down every x gives -0. Around 0,
+    where it is x/2 + x^2/6, the sum is rounded to odd, since x/2 may lie halfway between two subnormal numbers.
 
     Examples
     --------
@@ -199,10 +201,9 @@ def hard_silu(x: Any) -> Any:
     >>> activations.hard_silu([-4.0, -1.0, 1.0, 4.0])
     array([-0.        , -0.33333334,  0.6666667 ,  4.        ], dtype=float32)
     """
-    g = minimum(maximum(x, -3.0), 3.0) + 3.0
-    slip = (fma(-6.0, g / 6.0, g) + (x - (g - 3.0))) * (1.0 / 6.0)
-    middle = where(absolute(x) < 0.125, sum_odd(0.5 * x, x * x * (1.0 / 6.0)), fma(x, g / 6.0, x * slip))
-    return where(absolute(x) < 3.0, middle, maximum(x, -3.0) * (g / 6.0))
+    product = x * (x + 3.0)
+    usual = where(absolute(x) < 3.0, fma(product, SIXTH, product * SIXTH_LOW), maximum(x, -0.0))
+    return seldom(absolute(x) < NEAR_ZERO, lambda: sum_odd(0.5 * x, x * x * SIXTH), usual)
 
 
 def _sparse_plus_exact(m: Any, x: Any) -> Any:
@@ -225,7 +226,8 @@ def sparse_plus(x: Any) -> Any:
         \mathrm{sparse\_plus}(x) = \begin{cases}
             0 & x \le -1 \\ \frac{(x + 1)^2}{4} & -1 < x < 1 \\ x & x \ge 1 \end{cases}
 
-    The square is formed exactly, as its rounded value and the rest, and their sum rounded to odd.
+    Around 0, where it is 1/4 + x/2 + x^2/4, for many x halfway between two float32 numbers but for the last term, the
+    square is formed exactly, as its rounded value and the rest, and their sum rounded to odd.
 
     Examples
     --------
@@ -233,10 +235,11 @@ def sparse_plus(x: Any) -> Any:
     >>> activations.sparse_plus([-2.0, 0.0, 0.5, 3.0])
     array([0.    , 0.25  , 0.5625, 3.    ], dtype=float32)
     """
-    t = 1.0 + minimum(maximum(x, -1.0), 1.0)
+    usual = where(absolute(x) < 1.0, fma(x, fma(x, 0.25, 0.5), 0.25), maximum(x, 0.0))
+    t = 1.0 + x
     square = 0.25 * t * t
     rest = fma(0.25 * t, t, -square) + 0.5 * t * (x - (t - 1.0))
-    return where(absolute(x) < 1.0, sum_odd(square, rest), maximum(x, 0.0))
+    return seldom(absolute(x) < NEAR_ZERO, lambda: sum_odd(square, rest), usual)
 
 
 @activation(

@@ -6,13 +6,27 @@ from math import inf
 from typing import Any
 
 from refnet.activations.activation import activation
-from refnet.elementary import absolute, choose, copysign, exp, expm1, maximum, minimum, ratio, seldom, sum_odd, where
+from refnet.elementary import (
+    NEAR_ZERO,
+    absolute,
+    choose,
+    copysign,
+    exp,
+    expm1,
+    fma,
+    maximum,
+    minimum,
+    ratio,
+    seldom,
+    sum_odd,
+    where,
+)
 
-#: Below this the next term of a series around 0 is under 2^-54 of the value, in each function that begins with one.
-NEAR_ZERO = 2.0**-10
-
-#: The same for sigmoid, whose series has one term more: between the two a float32 would be rounded to the wrong side.
+#: `NEAR_ZERO` for sigmoid, whose series has one term more: between them a float32 would be rounded to the wrong side.
 SIGMOID_NEAR_ZERO = 0.00125
+
+# 1/3, and what its rounding took away
+THIRD, THIRD_LOW = 0.3333333333333333, 1.850371707708594e-17
 
 
 @activation(
@@ -177,8 +191,9 @@ def tanh_shrink(x: Any) -> Any:
 
     Inside (-1, 1), where x and tanh(x) cancel, it is x^3/3 times a factor that comes from the ninth convergent of
     Lambert's continued fraction tanh x = x / (1 + x^2 / (3 + x^2 / (5 + ...))), to within 2^-62. Outside it is
-    |x| - 1 + 2 / (exp(2|x|) + 1). Both end in a sum rounded to odd: x^3/3, and x - 1 beyond 2^24, may lie halfway
-    between two float32 numbers, and then the small second part decides, which is why its exponent is held at 700.
+    |x| - 1 + 2 / (exp(2|x|) + 1). One division does for both. Near 0, where it is x^3/3 - 2x^5/15 + ..., and far out
+    the sum is rounded to odd: x^3/3, or x - 1, may lie halfway between two float32 numbers, and then the small second
+    part decides, which is why its exponent is held at 700.
 
     Examples
     --------
@@ -187,10 +202,14 @@ def tanh_shrink(x: Any) -> Any:
     array([-1.0359725e+00,  0.0000000e+00,  3.3333325e-10], dtype=float32)
     """
     z = x * x
-    above = z * (261891630.0 + z * (18050175.0 + z * (311025.0 + z * (1482.0 + z))))
-    below = 654729075.0 + z * (310134825.0 + z * (18918900.0 + z * (315315.0 + z * (1485.0 + z))))
-    third = x * z / 3.0
-    line, rest = absolute(x) - 1.0, ratio(2.0, 1.0, exp(minimum(absolute(2.0 * x), 700.0)))
+    above = z * fma(z, fma(z, fma(z, z + 1482.0, 311025.0), 18050175.0), 261891630.0)
+    below = fma(z, fma(z, fma(z, fma(z, z + 1485.0, 315315.0), 18918900.0), 310134825.0), 654729075.0)
+    third = fma(x * z, THIRD, x * z * THIRD_LOW)
     near = absolute(x) < 1.0
-    larger = where(near, third, copysign(maximum(line, rest), x))
-    return sum_odd(larger, where(near, -third * (above / below), copysign(minimum(line, rest), x)))
+    e = exp(minimum(absolute(2.0 * x), 700.0))
+    rest = ratio(where(near, above, 2.0), where(near, below, 1.0), where(near, 0.0, e))
+    line = absolute(x) - 1.0
+    usual = where(near, fma(-third, rest, third), copysign(line + rest, x))
+    larger = where(near, third, copysign(line, x))
+    smaller = where(near, -third * z * (0.4 - z * (17.0 / 105.0)), copysign(rest, x))
+    return seldom((absolute(x) < NEAR_ZERO) | (absolute(x) > 16.0), lambda: sum_odd(larger, smaller), usual)

@@ -53,6 +53,26 @@ ROOTS = (
     0x3FEFA4AFA2A490DA,
 )
 
+#: What their rounding took away for n = -8 to 7, as the bits of a float64.
+ROOTS_LOW = (
+    0x0000000000000000,
+    0x3C98A62E4ADC610B,
+    0xBC819041B9D78A76,
+    0x3C99B07EB6C70573,
+    0x3C86F46AD23182E4,
+    0x3C8ADA0911F09EBC,
+    0x3C7D4397AFEC42E2,
+    0x3C96324C054647AD,
+    0xBC8BDD3413B26456,
+    0xBC741577EE04992F,
+    0x3C86E9F156864B27,
+    0x3C6C7C46B071F2BE,
+    0x3C87A1CD345DCC81,
+    0x3C711065895048DD,
+    0x3C72ED02D75B3707,
+    0xBC8E9C23179C2893,
+)
+
 #: (r coth(r/2) - 2) / r^2, in r^2
 COTH = (
     -0.0027777467158147545,
@@ -202,17 +222,19 @@ def _power_of_two(n: Number) -> Number:
     return from_bits((bits_of(n + ROUNDER) + 1023) << 52)
 
 
-def _reduced(x: Number, lowest: float, exactly: bool) -> tuple[Number, Number]:
-    """Return t = 2^(n/16) and r with exp(x) = t exp(r), |r| <= 0.0217.
+def _reduced(x: Number, lowest: float) -> tuple[Number, Number, Number]:
+    """Return n + `ROUNDER`, which has n in its low bits, t = 2^(n/16) and r: exp(x) = t exp(r), |r| <= 0.0217.
 
-    x counts as 700 where it is more, and as ``lowest`` where it is less. Without ``exactly``, r is off by 2^-54 of x.
+    x counts as 700 where it is more, and as ``lowest`` where it is less. Where x is 40 at most and -41 at least, r may
+    be off by 2^-54 of x.
     """
     x = x if x.most <= 700.0 else select(x > 700.0, x.constant(700.0), x)
     x = x if x.least >= lowest else select(x < lowest, x.constant(lowest), x)
     shifted = fma(x, LOG2_E_16, ROUNDER)
     n = shifted - ROUNDER
-    r = fma(n, -LN2_16_LO, fma(n, -LN2_16_HI, x)) if exactly else fma(n, -LN2_16, x)
-    return from_bits(looked_up(ROOTS, bits_of(shifted)) + (bits_of(shifted) << 48)), r
+    near = lowest >= -41.0 and x.most <= 40.0
+    r = fma(n, -LN2_16, x) if near else fma(n, -LN2_16_LO, fma(n, -LN2_16_HI, x))
+    return shifted, from_bits(looked_up(ROOTS, bits_of(shifted)) + (bits_of(shifted) << 48)), r
 
 
 def _coth(r: Number) -> Number:
@@ -228,7 +250,7 @@ def exp(x: Any) -> Number:
 def exp_sum(high: Any, low: Any) -> Quotient:
     """Return exp(high + low), where low is the part of an exponent that was rounded away from high."""
     (high,) = _numbers(high)
-    t, r = _reduced(high, -700.0, True)
+    _, t, r = _reduced(high, -700.0)
     plain = isinstance(low, float) and low == 0.0
     c = _coth(r)
     numerator = t * (c + r)
@@ -248,15 +270,19 @@ def exp_times(a: Any, high: Any, low: Any) -> Number:
 
 
 def expm1(x: Any) -> Number:
-    """Return e^x - 1, with all digits near 0, where t is 1 and so exp(r) - 1 or 2 r / (c - r) is left."""
+    """Return e^x - 1, with all digits near 0, where t is 1 and so exp(r) - 1 or 2 r / (c - r) is left.
+
+    Near there t - 1 is exact but for the rounding of t.
+    """
     (x,) = _numbers(x)
-    t, r = _reduced(x, -41.0, False)
+    shifted, t, r = _reduced(x, -41.0)
     c = _coth(r)
+    less = (t - 1.0) + from_bits(looked_up(ROOTS_LOW, bits_of(shifted)))
 
     def undivided() -> Number:
-        return copysign(fma(t, fma(polynomial(EXPM1, r), r * r, r), t - 1.0), x)
+        return copysign(fma(t, fma(polynomial(EXPM1, r), r * r, r), less), x)
 
-    return Quotient(copysign(fma(t - 1.0, c, (t + 1.0) * r), x), c - r, (x,), undivided)
+    return Quotient(copysign(fma(less, c, (t + 1.0) * r), x), c - r, (x,), undivided)
 
 
 def log1p(x: Any) -> Number:
@@ -322,6 +348,11 @@ def ratio(a: Any, b: Any, c: Any) -> Number:
     return over_sum(*_numbers(a, b, c))
 
 
+def sqrt_low(square: Any, root: Any) -> Number:
+    """Return 0: it cannot show where the result is rounded to fewer digits."""
+    return _numbers(square, root)[1].constant(0.0)
+
+
 #: word of refnet.elementary -> its compiled reading for results of float32 and fewer digits
 FEWER_DIGITS: dict[Callable[..., Any], Callable[..., Number]] = {
     elementary.absolute: absolute,
@@ -340,6 +371,7 @@ FEWER_DIGITS: dict[Callable[..., Any], Callable[..., Number]] = {
     elementary.ratio: ratio,
     elementary.seldom: seldom,
     elementary.sqrt: sqrt,
+    elementary.sqrt_low: sqrt_low,
     elementary.sum_odd: sum_odd,
     elementary.where: where,
 }

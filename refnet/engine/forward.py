@@ -85,7 +85,8 @@ def activation_kernel(activation: Activation, dtype: str, streaming: bool = Fals
     exceptions = tuple(activation.exceptions.items()) if dtype == "float32" else ()
     usual = activation.parameters and dict(activation.parameters) == activation.defaults and dtype != "half"
     fixed = tuple(activation.parameters_in(dtype).values()) if usual else None
-    return _kernel(activation.formula, activation.kind, len(activation.parameters), dtype, fixed, exceptions, streaming, activation.of_row)
+    form = dtype, fixed, exceptions, streaming, activation.of_row
+    return _kernel(activation.formula, activation.kind, len(activation.parameters), *form)
 
 
 def column_kernel(formula: Callable[..., Any], parameters: int, dtype: str) -> int:

@@ -233,6 +233,11 @@ def normal_cdf(x: Any) -> Pair:
     return normal_cdf_times(1.0, x)
 
 
+def sqrt_low(square: Any, root: Any) -> Pair:
+    """Return 0: a root that is a pair has it already."""
+    return Pair(pair_of(square, root)[1].high.constant(0.0))
+
+
 #: word of refnet.elementary -> its reading in pairs
 IN_PAIRS: dict[Callable[..., Any], Callable[..., Pair]] = {
     elementary.absolute: absolute,
@@ -251,6 +256,7 @@ IN_PAIRS: dict[Callable[..., Any], Callable[..., Pair]] = {
     elementary.ratio: pairs.ratio,
     elementary.seldom: pairs.seldom,
     elementary.sqrt: pairs.sqrt,
+    elementary.sqrt_low: sqrt_low,
     elementary.sum_odd: pairs.total,
     elementary.where: where,
 }

@@ -310,9 +310,7 @@ def _permuted(builder: Any, table: tuple[int, ...], entries: Any) -> Any:
     """Return eight entries of a table, by the instruction that looks at the lowest four bits of each lane."""
     kind = ir.VectorType(I64, 8)
     name = "llvm.x86.avx512.vpermi2var.q.512"
-    function = builder.module.globals.get(name) or ir.Function(
-        builder.module, ir.FunctionType(kind, [kind] * 3), name
-    )
+    function = builder.module.globals.get(name) or ir.Function(builder.module, ir.FunctionType(kind, [kind] * 3), name)
     low, high = (ir.Constant(kind, [I64(entry) for entry in half]) for half in (table[:8], table[8:]))
     return builder.call(function, [low, entries, high])
 

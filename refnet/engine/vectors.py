@@ -41,9 +41,11 @@ def splat(builder: Any, value: Any, lanes: int) -> Any:
 
 def pieces(builder: Any, value: Any, lanes: int) -> list[Any]:
     """Return a vector cut into vectors of so many lanes."""
-    parts = [[*range(first, first + lanes)] for first in range(0, value.type.count, lanes)]
+    if value.type.count == lanes:
+        return [value]
     kind = ir.VectorType(I32, lanes)
-    return [value] if len(parts) == 1 else [builder.shuffle_vector(value, value, ir.Constant(kind, part)) for part in parts]
+    parts = ([*range(first, first + lanes)] for first in range(0, value.type.count, lanes))
+    return [builder.shuffle_vector(value, value, ir.Constant(kind, part)) for part in parts]
 
 
 def joined(builder: Any, parts: list[Any]) -> Any:
