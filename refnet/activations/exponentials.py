@@ -62,6 +62,7 @@ def exponential(x: Any) -> Any:
     derivative=lambda m, x: 1 / (1 + m.exp(-x)),
     limits={-inf: 0.0, inf: inf},
     negative_zero=0.6931471805599453,
+    exceptions={0.00044680992141366005: 0.6933706402778625},
     source="Dugas et al., Incorporating Second-Order Functional Knowledge for Better Option Pricing, 2001",
 )
 def softplus(x: Any) -> Any:
@@ -178,6 +179,7 @@ def silu(x: Any) -> Any:
     derivative=lambda m, x: 1 / (1 + m.exp(x)),
     limits={-inf: -inf, inf: -0.0},
     negative_zero=-0.6931471805599453,
+    exceptions={-0.00044680992141366005: -0.6933706402778625},
     source="keras.activations.log_sigmoid",
 )
 def log_sigmoid(x: Any) -> Any:
@@ -282,6 +284,7 @@ def _mish_derivative(m: Any, x: Any) -> Any:
     derivative=_mish_derivative,
     limits={-inf: -0.0, inf: inf},
     negative_zero=-0.0,
+    exceptions={-7.450580596923828e-08: -4.470348002882929e-08},
     source="Misra, Mish: A Self Regularized Non-Monotonic Activation Function, arXiv:1908.08681, 2019",
 )
 def mish(x: Any) -> Any:

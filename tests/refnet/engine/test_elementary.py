@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+import struct
 
 import mpmath
 import numba
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from refnet import elementary
-from refnet.engine.elementary import FEWER_DIGITS
+from refnet.engine.elementary import FEWER_DIGITS, ROOTS, ROOTS_LOW
 from refnet.engine.pair_words import IN_PAIRS
 from refnet.engine.pairs import Pair, rounded
 from refnet.engine.trace import compiled as intrinsic
@@ -134,3 +135,11 @@ def test_what_is_known_of_a_numbers_size_holds():
             actual = run(x).astype(np.float32)
         assert (np.isnan(actual) == np.isnan(expected)).all()
         np.testing.assert_array_max_ulp(np.nan_to_num(actual), np.nan_to_num(expected), maxulp=1)
+
+
+def test_the_roots_of_2_and_what_their_rounding_took_away():
+    for i, (bits, low) in enumerate(zip(ROOTS, ROOTS_LOW, strict=True)):
+        n = i if i < 8 else i - 16
+        root, rest = struct.unpack("<2d", struct.pack("<2Q", bits + (n << 48), low))
+        exact = mp.mpf(2) ** (mp.mpf(n) / 16)
+        assert (root, rest) == (float(exact), float(exact - mp.mpf(root)))

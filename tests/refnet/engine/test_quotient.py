@@ -97,9 +97,23 @@ def test_product_sum_squares_the_denominator():
     assert run(lambda x, y: product_sum(half(x), y, y), 6.0, 8.0) == 32.0
 
 
-@pytest.mark.parametrize("name", ["exponential", "sigmoid", "tanh", "silu"])
-def test_the_book_divides_once(name):
-    assert divisions(in_numbers(activations.get(name).formula, 1)) == 1
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("exponential", 0), ("selu", 0), ("sigmoid", 1), ("tanh", 1), ("silu", 1), ("mish", 1), ("tanh_shrink", 1)],
+)
+def test_how_often_the_book_divides(name, count):
+    assert divisions(in_numbers(activations.get(name).formula, 1)) == count
+
+
+def test_a_value_may_be_had_without_dividing():
+    def third(x):
+        return Quotient(x, x.constant(3.0), (x,), lambda: x * 7.0)  # another number, to be told from the quotient
+
+    assert run(lambda x: third(x) + 1.0, 2.0) == 15.0
+    assert run(lambda x: third(x) * 2.0 + 1.0, 2.0) == 29.0
+    assert run(lambda x: chosen(x > 0.0, third(x) * 2.0, third(x)) + 1.0, 2.0) == 29.0
+    assert divisions(lambda x: third(x) * x + chosen(x > 0.0, third(x), x)) == 0
+    assert run(lambda x: over_sum(third(x) * 2.0, x.constant(5.0), third(x)), 3.0) == 6.0 / 18.0
 
 
 @given(WITHIN)

@@ -7,6 +7,7 @@ import numba
 import numpy as np
 import pytest
 
+from refnet.engine.lanes import over_lanes
 from refnet.engine.trace import (
     Number,
     absolute,
@@ -15,6 +16,7 @@ from refnet.engine.trace import (
     copysign,
     fma,
     from_bits,
+    looked_up,
     polynomial,
     seldom,
     select,
@@ -53,6 +55,23 @@ def test_bits_are_integers():
     sign = run(lambda x: (from_bits((bits_of(x).filled_with_sign() & one) | 0),), -2.0)
     assert sign == 1.0
     assert run(lambda x: (from_bits(bits_of(x).filled_with_sign()),), 2.0) == 0.0
+
+
+TABLE = tuple(1000 + 7 * i for i in range(16))
+
+
+@pytest.mark.parametrize("count", [1, 2, 8, 16, 64])
+def test_a_table_is_read_by_the_lowest_four_bits(count):
+    def entry(x: Number) -> tuple[Number]:
+        return (from_bits(looked_up(TABLE, bits_of(x))),)
+
+    x = (np.arange(count, dtype=np.int64) * 0x123456789 + 5).view(np.float64)
+    y = np.array([run(entry, value) for value in x])
+    assert y.view(np.int64).tolist() == [TABLE[i & 15] for i in x.view(np.int64)]
+
+    loop = over_lanes(entry, ("float64",), ("float64",))  # 64 fill the longest vectors, fewer a part of short ones
+    numba.njit(lambda count, x, y: loop(count, 0, x, y))(count, x.ctypes.data, y.ctypes.data)
+    assert y.view(np.int64).tolist() == [TABLE[i & 15] for i in x.view(np.int64)]
 
 
 def test_powers():
