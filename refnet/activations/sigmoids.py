@@ -23,7 +23,7 @@ from refnet.elementary import (
 )
 
 #: `NEAR_ZERO` for sigmoid, whose series has one term more: between them a float32 would be rounded to the wrong side.
-SIGMOID_NEAR_ZERO = 0.00125
+SIGMOID_NEAR_ZERO = 0.001251220703125  # a float32 too, so that it can be compared with as one
 
 # 1/3, and what its rounding took away
 THIRD, THIRD_LOW = 0.3333333333333333, 1.850371707708594e-17
@@ -210,6 +210,10 @@ def tanh_shrink(x: Any) -> Any:
     rest = ratio(where(near, above, 2.0), where(near, below, 1.0), where(near, 0.0, e))
     line = absolute(x) - 1.0
     usual = where(near, fma(-third, rest, third), copysign(line + rest, x))
-    larger = where(near, third, copysign(line, x))
-    smaller = where(near, -third * z * (0.4 - z * (17.0 / 105.0)), copysign(rest, x))
-    return seldom((absolute(x) < NEAR_ZERO) | (absolute(x) > 16.0), lambda: sum_odd(larger, smaller), usual)
+
+    def odd() -> Any:
+        cubic = x * z / 3.0
+        fifth = -cubic * z * (0.4 - z * (17.0 / 105.0))
+        return sum_odd(where(near, cubic, copysign(line, x)), where(near, fifth, copysign(rest, x)))
+
+    return seldom((absolute(x) < NEAR_ZERO) | (absolute(x) > 16.0), odd, usual)

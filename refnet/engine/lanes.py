@@ -138,13 +138,12 @@ def _step(
             for dtype, address in zip((*inputs, *outputs), ends, strict=True):
                 number, size = NUMBERS[dtype]
                 places.append((ir.VectorType(number, lanes), builder.add(address, builder.mul(i, I64(size)))))
-            given = [load(builder, *place, mask) for place in places[: len(inputs)]]
-            given = [value if value.type == wide else builder.fpext(value, wide) for value in given]
+            given = [_widened(builder, load(builder, *place, mask), wide) for place in places[: len(inputs)]]
             if at_address:
-                given += [splat(builder, _value(builder, values, k), lanes) for k in range(parameters)]
+                more = [splat(builder, _value(builder, values, k), lanes) for k in range(parameters)]
             else:
-                given += cgutils.unpack_tuple(builder, values)
-            results = function(*(Number(builder, value) for value in given))
+                more = cgutils.unpack_tuple(builder, values)
+            results = function(*given, *(Number(builder, value) for value in more))
             for (kind, place), result in zip(places[len(inputs) :], results[: len(outputs)], strict=True):
                 rounded = result.value if kind == wide else builder.fptrunc(result.value, kind)
                 stream(builder, rounded, place) if streaming else store(builder, rounded, place, mask)
@@ -156,6 +155,15 @@ def _step(
         return types.void(types.int64, types.int64, values, star), emit
 
     return step
+
+
+def _widened(builder: Any, value: Any, wide: Any) -> Number:
+    """Return loaded numbers as float64."""
+    if value.type == wide:
+        return Number(builder, value)
+    number = Number(builder, builder.fpext(value, wide))
+    number.narrow = value
+    return number
 
 
 def _value(builder: Any, values: Any, k: int) -> Any:

@@ -33,6 +33,7 @@ class Quotient(Number):
         undivided: Callable[[], Number] | None = None,
     ) -> None:
         self.builder, self.numerator, self.denominator = numerator.builder, numerator, denominator
+        self.narrow = None
         self.least, self.most = -inf, inf
         self.of, self.undivided = of, undivided
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -20,7 +21,7 @@ from numba.extending import intrinsic
 from refnet.engine.machine import machine
 from refnet.engine.vectors import joined, pieces, splat
 
-F64, I64 = ir.DoubleType(), ir.IntType(64)
+F32, F64, I64 = ir.FloatType(), ir.DoubleType(), ir.IntType(64)
 
 
 class Condition:
@@ -53,19 +54,21 @@ class Condition:
 class Number:
     """A float64, or a vector of them, of the code under construction.
 
-    It is NaN or from ``least`` to ``most``, as far as is known.
+    It is NaN or from ``least`` to ``most``, as far as is known. ``narrow``, if there is one, is the same number in
+    float32, where a vector of comparisons takes half as many instructions.
     """
 
-    __slots__ = ("builder", "least", "most", "value")
+    __slots__ = ("builder", "least", "most", "narrow", "value")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, builder: Any, value: Any) -> None:
-        self.builder, self.value = builder, value
+        self.builder, self.value, self.narrow = builder, value, None
         self.least, self.most = -inf, inf
 
     def within(self, least: float, most: float) -> Number:
         """Return the same number, known to be NaN or within these bounds."""
         same = Number(self.builder, self.value)
+        same.narrow = self.narrow
         same.least, same.most = least, most
         return same
 
@@ -126,23 +129,30 @@ class Number:
         emit = self.builder.fcmp_unordered if sign == "!=" or unordered else self.builder.fcmp_ordered
         return Condition(self.builder, emit(sign, *_alike(self.builder, self.value, self.lift(other).value)))
 
+    def _compare_narrow(self, sign: str, other: Number | float) -> Condition:
+        """Compare in float32 where that is the same."""
+        if self.narrow is None or isinstance(other, Number) or float(np.float32(other)) != other:
+            return self.compare(sign, other)
+        emit = self.builder.fcmp_unordered if sign == "!=" else self.builder.fcmp_ordered
+        return Condition(self.builder, emit(sign, self.narrow, like(self.narrow.type, ir.Constant(F32, float(other)))))
+
     def __lt__(self, other: Number | float) -> Condition:
-        return self.compare("<", other)
+        return self._compare_narrow("<", other)
 
     def __le__(self, other: Number | float) -> Condition:
-        return self.compare("<=", other)
+        return self._compare_narrow("<=", other)
 
     def __gt__(self, other: Number | float) -> Condition:
-        return self.compare(">", other)
+        return self._compare_narrow(">", other)
 
     def __ge__(self, other: Number | float) -> Condition:
-        return self.compare(">=", other)
+        return self._compare_narrow(">=", other)
 
     def __eq__(self, other: Number | float) -> Condition:  # type: ignore[override]
-        return self.compare("==", other)
+        return self._compare_narrow("==", other)
 
     def __ne__(self, other: Number | float) -> Condition:  # type: ignore[override]
-        return self.compare("!=", other)
+        return self._compare_narrow("!=", other)
 
 
 def like(kind: Any, constant: Any) -> Any:
@@ -178,13 +188,19 @@ def _condition(value: Any) -> Condition:
 def _call(name: str, *numbers: Number) -> Number:
     """Call one of LLVM's functions of float64 numbers."""
     builder = numbers[0].builder
-    values = _alike(builder, *(number.value for number in numbers))
+    return Number(builder, _called(builder, name, *_alike(builder, *(number.value for number in numbers))))
+
+
+def _called(builder: Any, name: str, *values: Any) -> Any:
+    """Call one of LLVM's functions, of vectors or numbers of one type."""
     kind = values[0].type
-    full = f"{name}.v{kind.count}f64" if isinstance(kind, ir.VectorType) else f"{name}.f64"
+    number = kind.element if isinstance(kind, ir.VectorType) else kind
+    suffix = "f32" if number == F32 else "f64"
+    full = f"{name}.v{kind.count}{suffix}" if isinstance(kind, ir.VectorType) else f"{name}.{suffix}"
     function = builder.module.globals.get(full)
     if function is None:
-        function = ir.Function(builder.module, ir.FunctionType(kind, [kind] * len(numbers)), full)
-    return Number(builder, builder.call(function, values))
+        function = ir.Function(builder.module, ir.FunctionType(kind, [kind] * len(values)), full)
+    return builder.call(function, values)
 
 
 def fma(a: Number, b: Number | float, c: Number | float) -> Number:
@@ -224,7 +240,10 @@ def seldom(condition: Condition, rare: Callable[[], Number], usual: Number) -> N
 
 def absolute(x: Number) -> Number:
     """Return |x|, the sign bit cleared."""
-    return _call("llvm.fabs", x).within(0.0, inf)
+    result = _call("llvm.fabs", x).within(0.0, inf)
+    if x.narrow is not None:
+        result.narrow = _called(x.builder, "llvm.fabs", x.narrow)
+    return result
 
 
 def copysign(x: Number | float, sign: Number) -> Number:

@@ -64,6 +64,12 @@ def test_row_terms():
     assert rest.tolist() == [[1.0 + np.exp(-2.0)]]
 
 
+def test_a_row_s_share_is_made_of_its_rest():
+    x = np.array([[1.0, 3.0, 3.0], [0.0, 0.0, np.nan]])
+    share = row_terms(x, lambda rest: 10.0 * rest)[2]
+    np.testing.assert_array_equal(share, [[10.0 + 10.0 * np.exp(-2.0)], [np.nan]])
+
+
 def test_row_terms_carry_what_the_difference_loses():
     x = np.array([[1e-17, 700.0]])
     assert row_terms(x)[1][0, 0] == np.exp(-700.0)
