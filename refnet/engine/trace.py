@@ -62,7 +62,8 @@ class Number:
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, builder: Any, value: Any) -> None:
-        self.builder, self.value, self.narrow = builder, value, None
+        self.builder, self.value = builder, value
+        self.narrow: Any = None
         self.least, self.most = -inf, inf
 
     def within(self, least: float, most: float) -> Number:
@@ -131,7 +132,7 @@ class Number:
 
     def _compare_narrow(self, sign: str, other: Number | float) -> Condition:
         """Compare in float32 where that is the same."""
-        if self.narrow is None or isinstance(other, Number) or float(np.float32(other)) != other:
+        if self.narrow is None or isinstance(other, Number) or not _is_float32(other):
             return self.compare(sign, other)
         emit = self.builder.fcmp_unordered if sign == "!=" else self.builder.fcmp_ordered
         return Condition(self.builder, emit(sign, self.narrow, like(self.narrow.type, ir.Constant(F32, float(other)))))
@@ -153,6 +154,11 @@ class Number:
 
     def __ne__(self, other: Number | float) -> Condition:  # type: ignore[override]
         return self._compare_narrow("!=", other)
+
+
+def _is_float32(value: float) -> bool:
+    with np.errstate(over="ignore"):
+        return float(np.float32(value)) == value
 
 
 def like(kind: Any, constant: Any) -> Any:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import struct
 
 import numba
@@ -55,6 +56,45 @@ def test_bits_are_integers():
     sign = run(lambda x: (from_bits((bits_of(x).filled_with_sign() & one) | 0),), -2.0)
     assert sign == 1.0
     assert run(lambda x: (from_bits(bits_of(x).filled_with_sign()),), 2.0) == 0.0
+
+
+def fcmps(function, narrow: str) -> list[str]:
+    """Return the comparisons in the code of a function of vectors that were loaded as float32 or as float64."""
+    code = []
+
+    def spy(x: Number) -> tuple[Number]:
+        result = function(x)
+        code.append(str(x.builder.module))
+        return (result,)
+
+    loop = over_lanes(spy, (narrow,), (narrow,))
+    numba.njit(lambda count, x, y: loop(count, 0, x, y))(0, 0, 0)
+    return [line.split("fcmp", 1)[1] for line in code[-1].splitlines() if " fcmp " in line]
+
+
+@pytest.mark.parametrize(
+    ("limit", "narrow", "kind"),
+    [
+        (0.5, "float32", "float"),
+        (0.1, "float32", "double"),  # no float32 is 0.1
+        (1e300, "float32", "double"),
+        (0.5, "float64", "double"),
+    ],
+)
+def test_float32_numbers_are_compared_as_such(limit, narrow, kind):
+    found = fcmps(lambda x: select(absolute(x) < limit, x, 0.0), narrow)
+    assert found
+    assert all(f"x {kind}>" in line for line in found)
+
+
+@pytest.mark.parametrize("sign", ["<", "<=", ">", ">=", "==", "!="])
+def test_comparisons_in_float32_are_those_of_float64(sign):
+    compare = getattr(operator, {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne"}[sign])
+    loop = over_lanes(lambda x: (select(compare(absolute(x), 0.5), x.constant(1.0), 0.0),), ("float32",), ("float32",))
+    x = np.array([0.0, 0.5, -0.5, np.nextafter(np.float32(0.5), 1), -0.25, np.inf, -np.inf, np.nan], np.float32)
+    y = np.empty_like(x)
+    numba.njit(lambda count, x, y: loop(count, 0, x, y))(x.size, x.ctypes.data, y.ctypes.data)
+    np.testing.assert_array_equal(y, compare(np.abs(x), np.float32(0.5)))
 
 
 TABLE = tuple(1000 + 7 * i for i in range(16))
