@@ -260,8 +260,8 @@ def exp_sum(high: Any, low: Any) -> Quotient:
         return power if plain else fma(power, low, power)
 
     if plain:
-        return Quotient(numerator, c - r, (high,), undivided)
-    return Quotient(fma(numerator, low, numerator), c - r, (high, low), undivided)
+        return Quotient(numerator, c - r, (high, exp), undivided)
+    return Quotient(fma(numerator, low, numerator), c - r, (high, low, exp), undivided)
 
 
 def exp_times(a: Any, high: Any, low: Any) -> Number:
@@ -282,7 +282,7 @@ def expm1(x: Any) -> Number:
     def undivided() -> Number:
         return copysign(fma(t, fma(polynomial(EXPM1, r), r * r, r), less), x)
 
-    return Quotient(copysign(fma(less, c, (t + 1.0) * r), x), c - r, (x,), undivided)
+    return Quotient(copysign(fma(less, c, (t + 1.0) * r), x), c - r, (x, expm1), undivided)
 
 
 def log1p(x: Any) -> Number:

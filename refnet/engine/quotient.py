@@ -19,7 +19,7 @@ __all__ = ["Quotient", "chosen", "over_sum", "product_sum"]
 class Quotient(Number):
     """numerator / denominator, for the words below; everything else asks for its value.
 
-    ``of`` are the arguments that the denominator was computed from: two that have the same share it. ``undivided``
+    ``of`` says what the denominator was computed from, and how: two of which these are the same share it. ``undivided``
     gives the value in another way than by dividing.
     """
 
@@ -29,7 +29,7 @@ class Quotient(Number):
         self,
         numerator: Number,
         denominator: Number,
-        of: tuple[Number, ...],
+        of: tuple[Any, ...],
         undivided: Callable[[], Number] | None = None,
     ) -> None:
         self.builder, self.numerator, self.denominator = numerator.builder, numerator, denominator

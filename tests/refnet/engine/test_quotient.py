@@ -99,7 +99,7 @@ def test_product_sum_squares_the_denominator():
 
 @pytest.mark.parametrize(
     ("name", "count"),
-    [("exponential", 0), ("selu", 0), ("sigmoid", 1), ("tanh", 1), ("silu", 1), ("mish", 1), ("tanh_shrink", 1)],
+    [("exponential", 0), ("selu", 0), ("sigmoid", 1), ("tanh", 1), ("silu", 1), ("mish", 1), ("softplus", 1)],
 )
 def test_how_often_the_book_divides(name, count):
     assert divisions(in_numbers(activations.get(name).formula, 1)) == count
@@ -114,6 +114,16 @@ def test_a_value_may_be_had_without_dividing():
     assert run(lambda x: chosen(x > 0.0, third(x) * 2.0, third(x)) + 1.0, 2.0) == 29.0
     assert divisions(lambda x: third(x) * x + chosen(x > 0.0, third(x), x)) == 0
     assert run(lambda x: over_sum(third(x) * 2.0, x.constant(5.0), third(x)), 3.0) == 6.0 / 18.0
+
+
+@pytest.mark.parametrize("x", [-300.0, -50.0, -1.0, 1e-9, 3.0])
+def test_exp_and_expm1_of_one_number_are_quotients_of_two_kinds(x):
+    assert run(lambda x: ratio(expm1(x), 2.0, exp(x)), x) == pytest.approx(
+        math.expm1(x) / (2.0 + math.exp(x)), rel=1e-14
+    )
+    assert run(lambda x: ratio(exp(x), 2.0, expm1(x)), x) == pytest.approx(
+        math.exp(x) / (2.0 + math.expm1(x)), rel=1e-14
+    )
 
 
 @given(WITHIN)
