@@ -226,8 +226,7 @@ def sparse_plus(x: Any) -> Any:
         \mathrm{sparse\_plus}(x) = \begin{cases}
             0 & x \le -1 \\ \frac{(x + 1)^2}{4} & -1 < x < 1 \\ x & x \ge 1 \end{cases}
 
-    Around 0, where it is 1/4 + x/2 + x^2/4, for many x halfway between two float32 numbers but for the last term, the
-    square is formed exactly, as its rounded value and the rest, and their sum rounded to odd.
+    The square is evaluated as x (x/4 + 1/2) + 1/4, which is rounded once.
 
     Examples
     --------
@@ -235,11 +234,7 @@ def sparse_plus(x: Any) -> Any:
     >>> activations.sparse_plus([-2.0, 0.0, 0.5, 3.0])
     array([0.    , 0.25  , 0.5625, 3.    ], dtype=float32)
     """
-    usual = where(absolute(x) < 1.0, fma(x, fma(x, 0.25, 0.5), 0.25), maximum(x, 0.0))
-    t = 1.0 + x
-    square = 0.25 * t * t
-    rest = fma(0.25 * t, t, -square) + 0.5 * t * (x - (t - 1.0))
-    return seldom(absolute(x) < NEAR_ZERO, lambda: sum_odd(square, rest), usual)
+    return where(absolute(x) < 1.0, fma(x, fma(x, 0.25, 0.5), 0.25), maximum(x, 0.0))
 
 
 @activation(

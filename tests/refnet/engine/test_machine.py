@@ -27,6 +27,12 @@ def test_the_vectors_follow_the_features(monkeypatch, cpu, features, width):
     assert (found.cpu, found.vector_bytes, found.lanes(4)) == (cpu, width, width // 4)
 
 
+def test_the_generic_processor_has_no_features_unless_told(monkeypatch):
+    monkeypatch.setenv("NUMBA_CPU_NAME", "generic")
+    monkeypatch.delenv("NUMBA_CPU_FEATURES", raising=False)
+    assert machine.__wrapped__().vector_bytes == 16
+
+
 def test_the_block_of_sums_fits_the_registers():
     rows, vectors = machine().tile(4)
     assert rows * vectors + vectors <= (32 if machine().vector_bytes == 64 else 16)

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from llvmlite import ir
 
 from refnet import activations
-from refnet.engine.elementary import exp, expm1, fma, ratio, where
+from refnet.engine.elementary import exp, exp_sum, expm1, fma, ratio, where
 from refnet.engine.formulas import in_numbers
 from refnet.engine.quotient import Quotient, chosen, over_sum, product_sum
 from refnet.engine.trace import F64, Number, compiled
@@ -124,6 +124,14 @@ def test_exp_and_expm1_of_one_number_are_quotients_of_two_kinds(x):
     assert run(lambda x: ratio(exp(x), 2.0, expm1(x)), x) == pytest.approx(
         math.exp(x) / (2.0 + math.expm1(x)), rel=1e-14
     )
+
+
+@pytest.mark.parametrize("low", [1e-3, -1e-3])
+def test_the_low_part_of_an_exponent_counts_with_and_without_a_division(low):
+    exact = math.exp(2.0) * (1.0 + low)  # low is small, so exp(low) is 1 + low
+    assert run(lambda x, y: exp_sum(x, y) + 0.0, 2.0, low) == pytest.approx(exact, rel=1e-15)
+    assert run(lambda x, y: ratio(exp_sum(x, y), 0.0, 1.0), 2.0, low) == pytest.approx(exact, rel=1e-15)
+    assert run(lambda x, y: ratio(1.0, 0.0, exp_sum(x, y)), 2.0, low) == pytest.approx(1.0 / exact, rel=1e-15)
 
 
 @given(WITHIN)
