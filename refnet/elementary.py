@@ -181,7 +181,7 @@ def sqrt_low(square: Any, root: Any) -> Any:
     Examples
     --------
     >>> float(sqrt_low(2.0, 1.4142135623730951))  # sqrt(2) is 1.41421356237309504880...
-    -9.667293313452913e-17
+    -9.667293313452912e-17
     """
     return fma(-root, root, square) / (2.0 * root)
 

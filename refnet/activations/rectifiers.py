@@ -226,7 +226,7 @@ def sparse_plus(x: Any) -> Any:
         \mathrm{sparse\_plus}(x) = \begin{cases}
             0 & x \le -1 \\ \frac{(x + 1)^2}{4} & -1 < x < 1 \\ x & x \ge 1 \end{cases}
 
-    The square is evaluated as x (x/4 + 1/2) + 1/4, which is rounded once.
+    What the rounding of x + 1 takes away is added to the square, in one fused multiply-add.
 
     Examples
     --------
@@ -234,7 +234,9 @@ def sparse_plus(x: Any) -> Any:
     >>> activations.sparse_plus([-2.0, 0.0, 0.5, 3.0])
     array([0.    , 0.25  , 0.5625, 3.    ], dtype=float32)
     """
-    return where(absolute(x) < 1.0, fma(x, fma(x, 0.25, 0.5), 0.25), maximum(x, 0.0))
+    t = 1.0 + x
+    low = x - (t - 1.0)
+    return where(absolute(x) < 1.0, fma(0.25 * t, t, 0.5 * t * low), maximum(x, 0.0))
 
 
 @activation(
