@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from refnet import elementary
-from refnet.activations.reading import as_floating, halves, narrow, row_terms
+from refnet.activations.reading import as_floating, halves, itself, narrow, row_terms
 from refnet.errors import ArgumentError, ShapeError, did_you_mean
 
 __all__ = ["REGISTRY", "Activation", "activation", "as_floating"]
@@ -67,8 +67,9 @@ class Activation:
     exceptions : mapping
         The float32 inputs, each with its result, whose value lies so near the middle between two float32 that
         float64 puts it on the wrong side; found by ``parity sweep``. They hold for the default parameters.
-    of_row : callable, optional
-        Rowwise kinds only: from a row's ``rest`` to the ``share`` that the formula takes, once for all its entries.
+    of_row : callable
+        Rowwise kinds only: from a row's ``rest`` to the ``share`` that the formula takes, once for all its entries;
+        unless given, the share is the rest.
     source : str
         Where the formula comes from.
     """
@@ -87,7 +88,7 @@ class Activation:
     moving: Mapping[str, Callable[..., Any]] = dataclasses.field(default_factory=dict)
     flags: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     exceptions: Mapping[float, float] = dataclasses.field(default_factory=dict)
-    of_row: Callable[[Any], Any] | None = None
+    of_row: Callable[[Any], Any] = itself
     source: str = ""
 
     @property

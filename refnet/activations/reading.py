@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from refnet.errors import DTypeError, ShapeError
 
-__all__ = ["as_floating", "halved", "halves", "narrow", "row_terms"]
+__all__ = ["as_floating", "halved", "halves", "itself", "narrow", "row_terms"]
 
 
 def as_floating(x: ArrayLike, who: str) -> NDArray[Any]:
@@ -72,16 +72,21 @@ def halved(size: int, who: str) -> int:
     return size // 2
 
 
+def itself(rest: Any) -> Any:
+    """Return the rest of a row as the share that a rowwise formula takes."""
+    return rest
+
+
 def row_terms(
     x: NDArray[np.float64],
-    of_row: Callable[[Any], Any] | None = None,
+    of_row: Callable[[Any], Any],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return what rowwise formulas are written in: the row's highest entry, each entry's term, and the row's share.
 
-    ``highest = max(x)``, ``term = exp(x - highest)``, and ``of_row(rest)`` or, without it, ``rest``: the sum of the
-    terms of all entries but one highest. The sum of all terms is ``1 + rest``; keeping the 1 apart is what keeps the
-    logarithm accurate when one entry dominates. A term is 1 at every highest entry, and NaN there if that makes no
-    sense: several entries of inf, or nothing but -inf.
+    ``highest = max(x)``, ``term = exp(x - highest)``, and ``of_row(rest)``, where ``rest`` is the sum of the terms of
+    all entries but one highest. The sum of all terms is ``1 + rest``; keeping the 1 apart is what keeps the logarithm
+    accurate when one entry dominates. A term is 1 at every highest entry, and NaN there if that makes no sense:
+    several entries of inf, or nothing but -inf.
     """
     if x.shape[-1] == 0:
         return x, x, x
@@ -99,4 +104,4 @@ def row_terms(
     others = np.where(senseless, 0.0, term)
     np.put_along_axis(others, first, 0.0, axis=-1)
     rest = np.where(np.isnan(highest), np.nan, others.sum(axis=-1, keepdims=True))
-    return highest, term, rest if of_row is None else of_row(rest)
+    return highest, term, of_row(rest)

@@ -8,8 +8,7 @@ from typing import Any
 from refnet.activations.activation import activation
 from refnet.elementary import NEAR_ZERO, absolute, choose, fma, maximum, minimum, seldom, sum_odd, where
 
-# 1/6, and what its rounding took away
-SIXTH, SIXTH_LOW = 0.16666666666666666, 9.25185853854297e-18
+SIXTH = 0.16666666666666666
 
 
 @activation(
@@ -192,8 +191,9 @@ def hard_silu(x: Any) -> Any:
 
     .. math:: \mathrm{hard\_silu}(x) = x \cdot \min\!\left(\max\!\left(\frac{x + 3}{6}, 0\right), 1\right)
 
-    At the kinks the derivative is that of the outer lines: 0 at -3, 1 at 3. From -3 down every x gives -0. Around 0,
-    where it is x/2 + x^2/6, the sum is rounded to odd, since x/2 may lie halfway between two subnormal numbers.
+    At the kinks the derivative is that of the outer lines: 0 at -3, 1 at 3. From -3 down every x gives -0. The gate
+    (x + 3) / 6 is rounded, and what that took away, as ``slip``, is put back in one fused multiply-add. Around 0, where
+    it is x/2 + x^2/6, the sum is rounded to odd, since x/2 may lie halfway between two subnormal numbers.
 
     Examples
     --------
@@ -201,8 +201,10 @@ def hard_silu(x: Any) -> Any:
     >>> activations.hard_silu([-4.0, -1.0, 1.0, 4.0])
     array([-0.        , -0.33333334,  0.6666667 ,  4.        ], dtype=float32)
     """
-    product = x * (x + 3.0)
-    usual = where(absolute(x) < 3.0, fma(product, SIXTH, product * SIXTH_LOW), maximum(x, -0.0))
+    above = x + 3.0
+    gate = above * SIXTH
+    slip = (fma(-6.0, gate, above) + (x - (above - 3.0))) * SIXTH
+    usual = where(absolute(x) < 3.0, fma(x, gate, x * slip), maximum(x, -0.0))
     return seldom(absolute(x) < NEAR_ZERO, lambda: sum_odd(0.5 * x, x * x * SIXTH), usual)
 
 

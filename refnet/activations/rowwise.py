@@ -69,7 +69,7 @@ def _log_softmax_exact(m: Any, row: list[Any]) -> list[Any]:
     exact=_log_softmax_exact,
     derivative=None,
     kind="rowwise",
-    of_row=lambda rest: log1p(rest),
+    of_row=log1p,
     source="Bridle, Probabilistic Interpretation of Feedforward Classification Network Outputs, 1990",
 )
 def log_softmax(x: Any, highest: Any, term: Any, share: Any) -> Any:

@@ -106,7 +106,7 @@ def add_symbols() -> None:
 
 
 def _exported(name: str) -> int | None:
-    """Return the address of something that CPython exports, whether function or object."""
+    """Return the address of a function or object that CPython, or a library it is linked with, exports."""
     try:
         return ctypes.addressof(ctypes.c_char.in_dll(ctypes.pythonapi, name))
     except ValueError:

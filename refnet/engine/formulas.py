@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numba
 
+from refnet.activations.reading import itself
 from refnet.elementary import where
 from refnet.engine.elementary import FEWER_DIGITS
 from refnet.engine.pair_words import IN_PAIRS
@@ -21,7 +22,9 @@ Reading = Callable[..., Number]
 
 
 def with_words(formula: Callable[..., Any], readings: Mapping[Callable[..., Any], Any]) -> Callable[..., Any]:
-    """Return the formula with every word of `refnet.elementary` replaced by its reading."""
+    """Return the formula with every word of `refnet.elementary` replaced by its reading; or the reading of a word."""
+    if formula in readings:
+        return cast(Callable[..., Any], readings[formula])
     words = {
         name: readings[value]
         for name, value in formula.__globals__.items()
@@ -48,7 +51,7 @@ def in_numbers(formula: Callable[..., Any], count: int) -> Reading | None:
 def in_pairs(
     formula: Callable[..., Any],
     lows: tuple[bool, ...],
-    of_last: Callable[[Any], Any] | None = None,
+    of_last: Callable[[Any], Any] = itself,
 ) -> Reading | None:
     """Return the formula in pairs, or None if it uses more than words, + - * / and comparisons.
 
@@ -56,13 +59,12 @@ def in_pairs(
     formula gets what ``of_last`` makes of the last one.
     """
     twin = with_words(formula, IN_PAIRS)
-    of_last = of_last and with_words(of_last, IN_PAIRS)
+    last = with_words(of_last, IN_PAIRS)
 
     def run(*numbers: Number) -> Number:
         rest = iter(numbers)
         arguments = [Pair(next(rest), next(rest) if low else None) for low in lows]
-        if of_last is not None:
-            arguments[-1] = of_last(arguments[-1])
+        arguments[-1] = last(arguments[-1])
         return rounded(arguments[0].lift(twin(*arguments)))
 
     return run if _traceable(run, len(lows) + sum(lows)) else None

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refnet.activations.activation import REGISTRY, Activation
+from refnet.activations.reading import itself
 from refnet.engine.capi import builtin, usable
 from refnet.engine.objects import native
 from refnet.engine.records import ARRAY_CLASS, ARRAYS, CODE, INT_CLASS, LENGTH, NONE
@@ -91,7 +92,7 @@ def activation_kernel(activation: Activation, dtype: str, streaming: bool = Fals
 
 def column_kernel(formula: Callable[..., Any], parameters: int, dtype: str) -> int:
     """Return the address of the kernel for a formula with a parameter or two per column."""
-    return _kernel(formula, "columnwise", parameters, dtype, None, (), False)
+    return _kernel(formula, "columnwise", parameters, dtype, None, (), False, itself)
 
 
 @functools.cache
@@ -103,7 +104,7 @@ def _kernel(
     fixed: tuple[float, ...] | None,
     exceptions: tuple[tuple[float, float], ...],
     streaming: bool,
-    of_row: Callable[[Any], Any] | None = None,
+    of_row: Callable[[Any], Any],
 ) -> int:
     """Load or compile a kernel. The book's are kept on disk; those of a user's own formulas are not."""
     ours = formula.__module__.startswith("refnet.")

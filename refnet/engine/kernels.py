@@ -13,6 +13,7 @@ from typing import Any
 import numba
 from numba import types
 
+from refnet.activations.reading import itself
 from refnet.engine import gated, pair_rows, rowwise, sparsemax, trace
 from refnet.engine.formulas import Reading, in_numbers, in_pairs, word_by_word
 from refnet.engine.intrinsics import ACCESS, load_float64
@@ -38,7 +39,7 @@ def kernel(
     fixed: tuple[float, ...] | None = None,
     exceptions: tuple[tuple[float, float], ...] = (),
     streaming: bool = False,
-    of_row: Callable[[Any], Any] | None = None,
+    of_row: Callable[[Any], Any] = itself,
 ) -> Any:
     """Return the Python function to compile for one formula and dtype (see `SIGNATURE`).
 
@@ -51,13 +52,10 @@ def kernel(
     lows = {"rowwise": pair_rows.LOWS, "gated": (False, False)}.get(kind, (False,) * (1 + parameters))
     reading = in_pairs(formula, lows, of_row) if dtype == "float64" else in_numbers(formula, len(lows))
     if kind == "rowwise":
-        assert reading is not None  # rowwise formulas are the book's
-        assert of_row is not None
-        if dtype == "float64":
-            return pair_rows.rowwise(reading)
         share = in_numbers(of_row, 1)
-        assert share is not None
-        return rowwise.rowwise(reading, share, STORED[dtype])
+        if reading is None or share is None:
+            raise TypeError("a rowwise formula branches, or uses more than words, + - * / and comparisons")
+        return pair_rows.rowwise(reading) if dtype == "float64" else rowwise.rowwise(reading, share, STORED[dtype])
     long = dtype == "float64" or _multiply_adds(reading, len(lows)) >= LONG
     live = 8 if long else 4
     if kind == "columnwise":

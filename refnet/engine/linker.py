@@ -78,21 +78,18 @@ def link(code: bytes, symbol: str, address_of: Callable[[str], int | None]) -> i
     sections = [_Section(*SECTION.unpack_from(code, first + k * SECTION.size)) for k in range(count)]
     places, size = _places(sections)
     memory = _memory(size)
-    symbols = _symbols(code, sections, [None if place is None else memory + place for place in places], address_of)
-    image = bytearray(size)
-    for section, place in zip(sections, places, strict=True):
-        if place is not None:
-            image[place : place + section.size] = section.content(code)
-    for section in sections:
-        target = places[section.info] if section.type == RELOCATIONS else None
-        if target is not None:
-            _relocate(image, target, section.content(code), symbols)
-    address = dict(symbols).get(symbol)
-    if address is None:
-        raise RefusedError(f"no {symbol} in the object")
-    ctypes.memmove(memory, bytes(image), size)
-    if _system().mprotect(memory, size, mmap.PROT_READ | mmap.PROT_EXEC):
-        raise RefusedError("the system allows no code in new memory")
+    try:
+        starts = [None if place is None else memory + place for place in places]
+        symbols = _symbols(code, sections, starts, address_of)
+        address = dict(symbols).get(symbol)
+        if address is None:
+            raise RefusedError(f"no {symbol} in the object")
+        ctypes.memmove(memory, _image(code, sections, places, size, symbols), size)
+        if _system().mprotect(memory, size, mmap.PROT_READ | mmap.PROT_EXEC):
+            raise RefusedError("the system allows no code in new memory")
+    except RefusedError:
+        _system().munmap(memory, size)
+        raise
     return address
 
 
@@ -106,6 +103,8 @@ def _places(sections: list[_Section]) -> tuple[list[int | None], int]:
             continue
         if section.type != PROGRAM or section.flags & WRITE:
             raise RefusedError(f"a section of type {section.type} with flags {section.flags}")
+        if section.alignment > mmap.PAGESIZE:
+            raise RefusedError(f"a section aligned to {section.alignment}")
         size = -(-size // max(1, section.alignment)) * max(1, section.alignment)
         places.append(size)
         size += section.size
@@ -140,6 +139,21 @@ def _symbols(
     return found
 
 
+def _image(
+    code: bytes, sections: list[_Section], places: list[int | None], size: int, symbols: list[tuple[str, int | None]]
+) -> bytes:
+    """Return what the memory is to hold."""
+    image = bytearray(size)
+    for section, place in zip(sections, places, strict=True):
+        if place is not None:
+            image[place : place + section.size] = section.content(code)
+    for section in sections:
+        target = places[section.info] if section.type == RELOCATIONS else None
+        if target is not None:
+            _relocate(image, target, section.content(code), symbols)
+    return bytes(image)
+
+
 def _relocate(image: bytearray, place: int, relocations: bytes, symbols: list[tuple[str, int | None]]) -> None:
     """Write the addresses that the section at a place of the image asks for."""
     for offset, kind, number, addend in RELOCATION.iter_unpack(relocations):
@@ -150,7 +164,7 @@ def _relocate(image: bytearray, place: int, relocations: bytes, symbols: list[tu
 
 
 def _memory(size: int) -> int:
-    """Return the address of new memory. It is never given back: a thread may run its code until the process ends."""
+    """Return the address of new memory. With code in it, it is never given back: threads may run it till the end."""
     system = _system()
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
     address = system.mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, 0)
@@ -166,4 +180,5 @@ def _system() -> Any:
     system.mmap.restype = ctypes.c_void_p
     system.mmap.argtypes = (ctypes.c_void_p, size, whole, whole, whole, ctypes.c_long)
     system.mprotect.argtypes = (ctypes.c_void_p, size, whole)
+    system.munmap.argtypes = (ctypes.c_void_p, size)
     return system

@@ -28,7 +28,6 @@ FLOAT64_ULP = {
     "log_sigmoid": 1.5,
     "silu": 2.0,
     "squareplus": 1.5,
-    "hard_silu": 1.1,
     "tanh_shrink": 2.0,
     "mish": 2.0,
     "gelu": 4.0,  # erfc of the C library, and the product with x

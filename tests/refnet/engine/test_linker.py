@@ -80,8 +80,9 @@ def with_word(code: bytes, offset: int, form: str, value: int) -> bytes:
         (lambda: assembled(CODE.replace("@outside", "@nowhere")), "inside", "'nowhere'"),
         (assembled, "absent", "no absent"),
         (lambda: assembled(CODE.replace("internal constant [3", "internal global [3")), "inside", "section"),
+        (lambda: assembled(CODE.replace("double 9.0]", "double 9.0], align 65536")), "inside", "aligned"),
     ],
-    ids=["format", "machine", "linked", "model", "outside", "symbol", "writable"],
+    ids=["format", "machine", "linked", "model", "outside", "symbol", "writable", "alignment"],
 )
 def test_what_it_does_not_know_is_refused(code, symbol, said):
     with pytest.raises(linker.RefusedError, match=said):
@@ -97,16 +98,25 @@ def test_other_systems_are_left_to_llvm(monkeypatch, system, cpu):
 
 
 def test_memory_that_may_not_hold_code_is_refused(monkeypatch):
+    system = linker._system()
+    given_back = []
+
     class Strict:
-        mmap = staticmethod(linker._system().mmap)
+        mmap = staticmethod(system.mmap)
 
         @staticmethod
         def mprotect(*arguments):
             return -1
 
+        @staticmethod
+        def munmap(memory, size):
+            given_back.append(memory)
+            return system.munmap(memory, size)
+
     monkeypatch.setattr(linker, "_system", Strict)
     with pytest.raises(linker.RefusedError, match="allows no code"):
         linker.link(assembled(), "inside", outside)
+    assert len(given_back) == 1
 
 
 def test_every_compiled_function_is_linked_without_llvm():
@@ -115,7 +125,7 @@ def test_every_compiled_function_is_linked_without_llvm():
     activations.get("softmax")(np.zeros((1, 2), np.float32))
     entries = list(objects.cache_folder().glob("*.o"))
     if not entries:
-        pytest.skip("nothing is kept on disk")
+        pytest.skip("no cache of kernels can be written here")
     for entry in entries:
         symbol, code = objects._read(entry.stem)
         assert linker.link(code, symbol, address_of)
@@ -123,7 +133,8 @@ def test_every_compiled_function_is_linked_without_llvm():
 
 
 def test_what_is_refused_goes_to_llvm(monkeypatch):
-    symbol, code = objects._read("relu-float32-fixed") or pytest.skip("nothing is kept on disk")
+    activations.get("relu")(np.zeros(1, np.float32))
+    symbol, code = objects._read("relu-float32-fixed") or pytest.skip("no cache of kernels can be written here")
     monkeypatch.setattr(linker, "FULL_ADDRESS", 0)
     monkeypatch.setattr(objects, "_engines", [])
 

@@ -3,7 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from refnet import activations
+from refnet import activations, elementary
+from refnet.activations.activation import REGISTRY, activation
+from refnet.activations.reading import itself
+from refnet.errors import ArgumentError
 from tests.refnet.engine.test_kernels import run, same_bits
 
 
@@ -26,3 +29,39 @@ def test_the_order_of_the_sum_is_the_same_for_short_rows_and_long_ones(name, dty
 
     y = activations.get(name)(longer)
     assert y[:, :63].tobytes() == activations.get(name)(x).tobytes()
+
+
+@pytest.fixture
+def own(request):
+    """Register a rowwise activation, whose formula takes the rest itself or what ``of_row`` makes of it."""
+
+    def own_softmax(x, highest, term, share):
+        """Softmax, or its logarithm's sign turned."""
+        return term / (1.0 + share) if not request.param else share - (x - highest)
+
+    record = {"exact": lambda m, row: row, "kind": "rowwise", **request.param}
+    yield activation("softmax once more", **record)(own_softmax)
+    del REGISTRY["own_softmax"]
+
+
+@pytest.mark.parametrize("own", [{}, {"of_row": elementary.log1p}], indirect=True, ids=["rest", "word"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("columns", [3, 100])
+def test_a_user_s_own_rowwise_formula_is_compiled(own, dtype, columns):
+    x = np.random.default_rng(columns).standard_normal((5, columns)).astype(dtype)
+    book = activations.get("softmax" if own.of_row is itself else "log_softmax")
+    expected = book(x) if own.of_row is itself else -book(x)
+    np.testing.assert_array_max_ulp(own(x), expected, maxulp=2)
+
+
+def test_a_rowwise_formula_that_branches_is_refused_in_a_sentence():
+    @activation("x or nothing", exact=lambda m, row: row, kind="rowwise")
+    def own_branch(x, highest, term, rest):
+        """Branch."""
+        return x if rest > 1.0 else term
+
+    try:
+        with pytest.raises(ArgumentError, match=r"'own_branch'.*cannot be compiled.*branches"):
+            own_branch(np.zeros((2, 3), np.float32))
+    finally:
+        del REGISTRY["own_branch"]
