@@ -37,7 +37,7 @@ STREAMED_BYTES = 1 << 25
 #: Elements up to which a kernel keeps the GIL: it takes 20 microseconds at most.
 SHORT_ELEMENTS = 4096
 
-#: Bytes of rows up to which a kernel of rows keeps the GIL, as all have one work space: 15 microseconds of float32.
+#: Bytes of rows up to which a kernel of rows keeps the GIL and the one work space: 15 microseconds of float32.
 SHORT_ROWS = 1 << 15
 
 _local = threading.local()
@@ -158,9 +158,8 @@ def door(
     work = _short_work() if rowwise else None
     code = {CODE: kernel.code, TABLE: kernel.address, SCRATCH: 0 if work is None else work.ctypes.data}
     classes = {ARRAY_CLASS: id(np.ndarray), DTYPE: id(dtype), BYTES: dtype.itemsize, NONE: id(None)}
-    most = SHORT_ROWS // dtype.itemsize if rowwise else PARALLEL_ELEMENTS - 1
-    held, row = (most, BLOCK) if rowwise else (SHORT_ELEMENTS, 0)
-    limits = {MOST: most, HELD: held, ROW: row, HALVED: int(activation.kind == "gated")}
+    held, row = (SHORT_ROWS // dtype.itemsize, BLOCK) if rowwise else (SHORT_ELEMENTS, 0)
+    limits = {MOST: PARALLEL_ELEMENTS - 1, HELD: held, ROW: row, HALVED: int(activation.kind == "gated")}
     return forward.door("activate", {**code, **classes, **limits, PYTHON: id(python)}, python, kernel, work, dtype)
 
 

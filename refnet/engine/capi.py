@@ -27,6 +27,8 @@ FUNCTIONS = (
     "PyEval_RestoreThread",
     "PyEval_SaveThread",
     "PyLong_AsLongLong",
+    "PyMem_RawFree",
+    "PyMem_RawMalloc",
     "PyObject_Vectorcall",
     "PyThread_acquire_lock",
     "PyThread_release_lock",

@@ -32,9 +32,12 @@ from refnet.engine.records import (
     TABLE,
     Y_SHAPE,
 )
+from refnet.engine.table import BLOCK, work_size
+from refnet.engine.vectors import LINE
 
 WORD, INT, VOID = types.int64, types.int32, types.void
 SIGNATURE = WORD(WORD, WORD, WORD)
+WORK_BYTES = 8 * work_size(BLOCK)
 
 _bad_argument = types.ExternalFunction("PyErr_BadArgument", INT())
 _take_reference = types.ExternalFunction("Py_IncRef", VOID(WORD))
@@ -44,6 +47,8 @@ _call_python = types.ExternalFunction("PyObject_Vectorcall", WORD(WORD, WORD, WO
 _release_gil = types.ExternalFunction("PyEval_SaveThread", WORD())
 _acquire_gil = types.ExternalFunction("PyEval_RestoreThread", VOID(WORD))
 _empty = types.ExternalFunction("PyArray_Empty", WORD(INT, WORD, WORD, INT))
+_new_memory = types.ExternalFunction("PyMem_RawMalloc", WORD(WORD))
+_free_memory = types.ExternalFunction("PyMem_RawFree", VOID(WORD))
 
 
 def six_words(bound: int, arguments: int, count: int) -> int:
@@ -100,8 +105,8 @@ def forward(bound: int, arguments: int, count: int) -> int:
 def activate(bound: int, arguments: int, count: int) -> int:
     """Run an activation of a plain array, given x and out or None. Leave anything else to the Python function.
 
-    It keeps the GIL for few elements, since giving it away and getting it back is worth it only for longer work, and
-    for rows, since all share one work space.
+    It keeps the GIL for few elements, since giving it away and getting it back is worth it only for longer work. Few
+    rows then share one work space; more have one of their own.
     """
     if count != 2:
         _bad_argument()
@@ -125,12 +130,17 @@ def activate(bound: int, arguments: int, count: int) -> int:
                 _take_reference(out)
                 y = out
             if y != 0:
-                state = _release_gil() if elements > load_int64(record, HELD) else 0
-                parameters, work = load_int64(record, TABLE), load_int64(record, SCRATCH)
-                kernel, rows = load_int64(record, CODE), elements // columns
+                kernel, parameters = load_int64(record, CODE), load_int64(record, TABLE)
+                work, rows = load_int64(record, SCRATCH), elements // columns
+                long = elements > load_int64(record, HELD)
+                memory = _new_memory(WORK_BYTES + LINE) if long and row else 0
+                if memory != 0:
+                    work = (memory + LINE - 1) // LINE * LINE
+                state = _release_gil() if long and (memory != 0 or row == 0) else 0
                 call_kernel(kernel, data_of(x), data_of(y), rows, columns, parameters, work)
                 if state != 0:
                     _acquire_gil(state)
+                _free_memory(memory)
             return y
     return _call_python(load_int64(record, PYTHON), arguments, 2, 0)
 

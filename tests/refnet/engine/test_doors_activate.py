@@ -6,12 +6,14 @@ import copy
 import pickle
 import sys
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from refnet import activations
 from refnet.engine.apply import SHORT_ELEMENTS
+from refnet.engine.doors import WORK_BYTES
 from refnet.errors import RefnetError
 from tests.refnet.engine.test_doors import CALLS, random, runs_beside
 
@@ -20,7 +22,8 @@ from tests.refnet.engine.test_doors import CALLS, random, runs_beside
 class TestActivate:
     def test_the_same_bits_whatever_the_way(self, name):
         activation = activations.get(name)
-        for shape in [(1,), (3, 7), (2, 3, 4), (SHORT_ELEMENTS, 1), (SHORT_ELEMENTS + 1,), (40, 1025), (7, 20_000)]:
+        around = [(SHORT_ELEMENTS, 1), (SHORT_ELEMENTS + 1,), (819, 10), (820, 10), (100, 1024), (40, 1025), (7, 20_000)]
+        for shape in [(1,), (3, 7), (2, 3, 4), *around]:
             for dtype in ("float32", "float64"):
                 x = random(*shape, dtype=dtype)
                 activation(x)  # the first call makes the door
@@ -109,14 +112,15 @@ class TestActivate:
         assert copy.deepcopy(activation)(x).tobytes() == expected
         assert pickle.loads(pickle.dumps(activation))(x).tobytes() == expected
 
-    def test_many_threads(self, name):
+    @pytest.mark.parametrize(("rows", "times"), [(20, 2000), (2000, 300)])
+    def test_many_threads(self, name, rows, times):
         activation = activations.get(name)
-        inputs = [np.random.default_rng(seed).standard_normal((20, 30)).astype(np.float32) for seed in range(4)]
+        inputs = [np.random.default_rng(seed).standard_normal((rows, 30)).astype(np.float32) for seed in range(4)]
         expected = [activation(x).tobytes() for x in inputs]
         good = [False] * 4
 
         def work(place: int) -> None:
-            good[place] = all(activation(inputs[place]).tobytes() == expected[place] for _ in range(2000))
+            good[place] = all(activation(inputs[place]).tobytes() == expected[place] for _ in range(times))
 
         threads = [threading.Thread(target=work, args=(place,)) for place in range(4)]
         for thread in threads:
@@ -192,7 +196,26 @@ def test_parameters_of_a_call_do_not_stay():
     assert leaky(x, negative_slope=0.7).tobytes() == steep
 
 
-def test_long_elementwise_work_gives_the_gil_away():
-    gelu, x = activations.get("gelu"), random(60_000)
-    gelu(x)
-    assert runs_beside(lambda: gelu(x))
+@pytest.mark.parametrize(("name", "shape"), [("gelu", (60_000,)), ("softmax", (6000, 10)), ("glu", (6000, 10))])
+def test_long_work_gives_the_gil_away(name, shape):
+    activation, x = activations.get(name), random(*shape)
+    activation(x)
+    assert runs_beside(lambda: activation(x))
+
+
+def test_the_work_space_of_many_rows_is_given_back():
+    softmax, x, out = activations.get("softmax"), random(2000, 10), np.empty((2000, 10), np.float32)
+    softmax(x, out=out)
+    tracemalloc.start()
+    try:
+        softmax(x, out=out)
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(20):
+            softmax(x, out=out)
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak > WORK_BYTES
+    assert after - before < WORK_BYTES
+
