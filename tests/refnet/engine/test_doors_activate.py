@@ -22,7 +22,7 @@ from tests.refnet.engine.test_doors import CALLS, random, runs_beside
 class TestActivate:
     def test_the_same_bits_whatever_the_way(self, name):
         activation = activations.get(name)
-        around = [(SHORT_ELEMENTS, 1), (SHORT_ELEMENTS + 1,), (819, 10), (820, 10), (100, 1024), (40, 1025), (7, 20_000)]
+        around = [(SHORT_ELEMENTS, 1), (SHORT_ELEMENTS + 1,), (819, 10), (820, 10), (40, 1025), (7, 20_000)]
         for shape in [(1,), (3, 7), (2, 3, 4), *around]:
             for dtype in ("float32", "float64"):
                 x = random(*shape, dtype=dtype)
