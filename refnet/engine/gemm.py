@@ -14,6 +14,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from refnet.engine.column import column_of
 from refnet.engine.machine import machine
 from refnet.engine.vectors import (
     NUMBERS,
@@ -208,7 +209,7 @@ def matmul(dtype: str) -> Any:
     size = NUMBERS[dtype][1]
     lanes = machine().lanes(size)
     most_rows, most_vectors = machine().tile(size)
-    block = _block_of(dtype)
+    block, column = _block_of(dtype), column_of(dtype)
 
     @numba.njit(error_model="numpy")
     def run(x: int, w: int, z: int, rows: int, inner: int, columns: int, bias: int, begin: int, end: int) -> None:
@@ -224,7 +225,10 @@ def matmul(dtype: str) -> Any:
                 add = 1 if start else 0
                 here = panel + start * vectors * lanes * size
                 following = here + k * vectors * lanes * size
-                for r in range(0, rows, most_rows):
+                alone = rows - rows % lanes if columns == 1 else 0
+                for r in range(0, alone, lanes):
+                    column(x + (r * inner + start) * size, here, z + r * size, inner, k, end_bias, add)
+                for r in range(alone, rows, most_rows):
                     a, b = x + (r * inner + start) * size, z + (r * columns + first) * size
                     asking = rows > most_rows and r < ASKING * most_rows
                     ahead = following + r // most_rows * k * LINE if asking else here

@@ -53,7 +53,8 @@ def networks() -> Iterator[tuple[str, np.ndarray]]:
                 weight = (rng.standard_normal((inner, columns)) / np.sqrt(inner)).astype(dtype)
                 bias = None if columns == 37 else rng.standard_normal(columns).astype(dtype)
                 operations += [Matmul(weight, bias), Activate(activations.get("sigmoid"))]
-            operations[-1] = Activate(activations.get("softmax"))
+            if sizes[-1] > 1:  # of one column softmax is 1
+                operations[-1] = Activate(activations.get("softmax"))
             x = rng.standard_normal((77, sizes[0])).astype(dtype)
             yield f"{'-'.join(map(str, sizes))} {dtype}", Plan(operations, sizes[0], dtype)(x)
 

@@ -218,4 +218,3 @@ def test_the_work_space_of_many_rows_is_given_back():
 
     assert peak > WORK_BYTES
     assert after - before < WORK_BYTES
-
