@@ -154,7 +154,11 @@ def _forward(chosen: argparse.Namespace, command: str) -> int:
     if chosen.cases:
         cells = list(cases.select(chosen.cases, cases.default_cells() if everyday else cases.grid()))
         if not cells:
-            raise ArgumentError(f"no cell of the everyday run is in {', '.join(chosen.cases)}; accepted: case:rows")
+            names = ",".join(chosen.cases)
+            raise ArgumentError(
+                f"no cell of the everyday run is in {names}; accepted: case:rows,"
+                f" or python -m bench forward --cases {names}"
+            )
     else:
         cells = cases.default_cells() if everyday else cases.grid()
     peers = choose(chosen.peers, DEFAULT if everyday else FORWARD)

@@ -18,7 +18,7 @@ __all__ = ["draw"]
 COLUMNS = 3
 #: Room at the bottom for what was measured where, and for a line of the legend.
 NOTE_INCHES, LEGEND_INCHES = 0.4, 0.25
-LEGEND_COLUMNS = 7
+LEGEND_COLUMN_INCHES, TITLE_CHARACTERS = 1.75, 9  # of an entry; of a title, per inch
 #: Multiples below this are cut off: a limit of nanoseconds would flatten everything else.
 LEAST_MULTIPLE = 0.05
 #: refnet stands out; the others keep their colour from picture to picture.
@@ -71,10 +71,15 @@ def _tidy(axes: Any) -> None:
     axes.tick_params(labelsize=8, which="both")
 
 
+def _title(text: str, figure: Any) -> str:
+    return textwrap.fill(text, int(figure.get_figwidth() * TITLE_CHARACTERS))
+
+
 def _place(figure: Any, handles: dict[str, Any]) -> None:
     """Leave room at the bottom for the note, and put the legend between it and the panels."""
     height = figure.get_figheight()
-    lines = -(-len(handles) // LEGEND_COLUMNS)
+    columns = max(1, int(figure.get_figwidth() / LEGEND_COLUMN_INCHES))
+    lines = -(-len(handles) // columns)
     bottom = (NOTE_INCHES + LEGEND_INCHES * lines) / height
     figure.get_layout_engine().set(rect=(0, bottom, 1, 1 - bottom))
     if handles:
@@ -83,7 +88,7 @@ def _place(figure: Any, handles: dict[str, Any]) -> None:
             handles.keys(),
             loc="lower left",
             bbox_to_anchor=(0.0, NOTE_INCHES / height),
-            ncols=LEGEND_COLUMNS,
+            ncols=columns,
             fontsize=8,
             frameon=False,
         )
@@ -108,7 +113,7 @@ def _draw_forward(record: Record, figure_class: Any) -> Any:
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     figure.suptitle(
-        "Time of a forward pass as a multiple of refnet's (above 1: slower than refnet)",
+        _title("Time of a forward pass as a multiple of refnet's (above 1: slower than refnet)", figure),
         fontsize=12,
         x=0.01,
         ha="left",

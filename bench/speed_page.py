@@ -17,30 +17,32 @@ PLOT_TEXT = "Time of a forward pass with each engine, as a multiple of refnet's"
 _INTRODUCTION = """\
 # Speed
 
-Medians of one run on one machine, which the end of the page names. All outputs are compared before anything is timed,
-each engine runs in a process of its own pinned to as many cores as it has threads, and they take turns
-([more](../how-to/run-the-benchmarks.md)). Another machine has other times.
+Medians of one run per chapter on one machine, which the end of the page names. All outputs are compared before
+anything is timed, each engine runs in a process of its own pinned to as many cores as it has threads, and they take
+turns ([more](../how-to/run-the-benchmarks.md)). Another machine has other times.
 
 This page is made from the records in `results/` by `python -m bench.table`. To measure yourself:
 `python -m bench forward`, `python -m bench activations`, `python -m bench startup`.
 """
 
 _WHY = """\
-`python -m bench profile` tells why: it runs each network with its activations and without. What refnet computes in the
-activations is correctly rounded, in float64, where the others take float32 and half the operations; so it is behind
-where the products leave little time.
+`python -m bench profile` tells why: it runs each network with its activations and without. refnet's activations are
+correctly rounded, by way of float64, which takes twice the operations that the others' float32 does; that shows where
+they take much of the time, as in `tabular` and `deep`. One row of `wide` is a matter of reading 12 MB of weights, which
+may be in a cache or not. Cells within some 10 % of 1 change sides from run to run.
 """
 
 _FORWARD = """\
 *Refnet is* says how many times as fast refnet is as the fastest of the others: above 1 it is ahead. *Of limit* is the
-least time that the machine needs for the cell's operations at the peak rate of the matrix kernel, or for its bytes at
-the rate of memory or cache, as a share of refnet's time.
+time that the machine needs for the cell's operations at the peak rate of the matrix kernel, or for its bytes at the
+rate at which it copies from memory or cache, whichever is more, as a share of refnet's time; weights that are only read
+can come faster than that.
 """
 
 _ACTIVATIONS = """\
 Billions of elements a second, float32; the others have as many threads as refnet's last column. *Refnet is* compares
-with the fastest way through Keras, *of relu* with refnet's own `relu`, and *of copying* with moving as many bytes as
-the input and the output have.
+with the fastest way through Keras, *of relu* with refnet's own `relu`, and *of copying* with NumPy moving as many bytes
+as the input and the output have, by way of the caches; long arrays are written past them.
 """
 
 _BOTH = """\

@@ -22,7 +22,8 @@ from refnet.errors import ArgumentError, DTypeError, NotBuiltError
 
 __all__ = ["check", "keras_engine", "refnet_engine"]
 
-#: refnet promises correctly rounded float32 activations, and 1 ulp in rows; float64 within 1, or 2 where said.
+#: refnet promises correctly rounded float32 activations, and 1 ulp in rows. In float64 all samples are within 1 ulp; 2
+#: allow for what no sample has met.
 _PROMISED = {"float32": 0.51, "float64": 2.0}
 _PROMISED_ROWS = {"float32": 1.0, "float64": 2.0}
 

@@ -64,7 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser(
         "check",
         help="compare a Keras model with its twin in refnet, layer by layer",
-        description="Compare a Keras model with its twin in refnet, layer by layer. Exit code 0: agree, 1: differ.",
+        description="Compare a Keras model with its twin in refnet, layer by layer."
+        " Exit code 0: agree, 1: differ, 2: bad use or bad input.",
     )
     check.add_argument("model", metavar="MODEL", help="a .keras or .h5 file, or module:function that returns a model")
     check.add_argument(
@@ -77,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
         "--through",
         default="call,predict",
         metavar="RUNNERS",
-        help="ways to run Keras, by commas: call, predict (both by default), predict_on_batch, tf-function, xla",
+        help="ways to run the model, by commas: call, predict (both by default), predict_on_batch, tf-function, xla;"
+        " also numpy, refnet",
     )
     _add_outputs(check)
     check.set_defaults(run=_check)
@@ -111,7 +113,10 @@ def _check(options: argparse.Namespace) -> int:
     through = [name.strip() for name in options.through.split(",") if name.strip()]
     if not through:
         raise ArgumentError("--through names no runner; accepted: for example call,predict")
-    return _show(check(model, x, batch=options.batch, seed=options.seed, through=through), options)
+    report = check(model, x, batch=options.batch, seed=options.seed, through=through)
+    if report.input_shape[0] == 0:
+        raise ArgumentError("the input has no rows, so there is nothing to compare; accepted: one row or more")
+    return _show(report, options)
 
 
 def _tutorial(options: argparse.Namespace) -> int:

@@ -117,7 +117,8 @@ def _from_function(what: str) -> Any:
             model = function() if callable(function) and not bridge.is_keras_model(function) else function
     except Exception as error:
         raise ArgumentError(
-            f"{what}: the function failed ({_described(error)}); accepted: one that takes no arguments"
+            f"{what}: the function failed ({_described(error)}); accepted: one that returns"
+            " a Keras model, called without arguments"
         ) from error
     if not bridge.is_keras_model(model):
         found = type(model).__name__

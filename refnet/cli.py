@@ -257,7 +257,8 @@ def _page(activation: Activation) -> None:
     say(f"derivative  {explain.derivative_text(activation)}")
     say(f"source      {activation.source}")
     say(f"code        {explain.location(activation)}\n")
-    console.print(Syntax(explain.code(activation), "python", background_color="default", word_wrap=True))
+    code = Syntax(explain.code(activation), "python", background_color="default", word_wrap=True)
+    console.print(code if console.is_terminal else Text(explain.code(activation)), soft_wrap=not console.is_terminal)
     if activation.required:
         say(f"\nedge values and plot: give {' and '.join(f'{key}=VALUE' for key in activation.required)}")
         return

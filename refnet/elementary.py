@@ -1,7 +1,8 @@
 """The words that formulas are written in, as NumPy reads them.
 
-Each word of ``__all__`` has a second, compiled meaning for float64 numbers in ``refnet/engine/elementary.py``.
-A formula that uses only these words, arithmetic and comparisons runs unchanged in both readings.
+Each word of ``__all__`` has two more, compiled meanings: for results of float32 and fewer digits in
+``refnet/engine/elementary.py``, for those of float64 in ``refnet/engine/pair_words.py``. A formula that uses only these
+words, arithmetic and comparisons runs unchanged in all of them.
 
 The others (`choose`, `cosh`, `hypot`, `pi`, `tanh` for derivatives, `two_sum` for arrays) are never compiled.
 """

@@ -124,7 +124,7 @@ def details(result: Result) -> list[Table | str]:
             histogram.add_row(name, f"{count:,}", f"{count / max(found.count, 1):.4%}")
     decided = f"mpmath decided {found.undecided:,} of {found.count:,}; the rest was decided by its bound"
     speed = result.tally.count / max(result.run_seconds + result.judge_seconds, 1e-9) / 1e6
-    return [classes, *lines, histogram, decided, f"{speed:.1f} million inputs a second and process"]
+    return [classes, *lines, histogram, decided, f"{speed:.3g} million inputs a second and process"]
 
 
 def passed(result: Result, allowed: float | None) -> bool:

@@ -35,7 +35,7 @@ class Activation:
         Keras' name.
     formula : callable
         The body of the block, ``formula(x, **parameters)``: array code in the words of
-        `refnet.elementary`. NumPy runs it as it is; the engine compiles it for one float64 number.
+        `refnet.elementary`. NumPy runs it as it is; the engine compiles it for vectors.
     text : str
         The formula in one line of plain text.
     exact : callable

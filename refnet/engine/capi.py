@@ -3,7 +3,8 @@
 Compiled code calls functions that CPython exports (all but `PyObject_Vectorcall`, itself documented, are in the
 stable ABI) and NumPy's `PyArray_Empty`. Of objects it reads the type, of arrays the fields of PyArrayObject_fields, and
 of dtypes those of PyArray_Descr: every extension module does so, by inline functions of the public headers. They hold
-for CPython 3.11 to 3.13 with a GIL and NumPy 2; elsewhere `usable` is False, and calls go through ctypes.
+for CPython from 3.11 on with a GIL and NumPy 2; where `usable` does not find an array laid out so, calls go through
+ctypes.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ TILE_ROWS = 256
 #: 256 rows through 4096-4096 took 128 milliseconds in tiles of 8 rows, 44 in tiles of 64, 40 in tiles of 128.
 LARGE_WEIGHT, LARGE_TILE_ROWS = 8 * 1024 * 1024, 128
 
-#: Multiply-adds of a call, about 10 microseconds of them, that keep the GIL and are run by the shortest way.
+#: Multiply-adds of a call, about 4 microseconds of them, that keep the GIL and are run by the shortest way.
 SHORT_WORK = 200_000
 
 #: Multiply-adds below which a second thread costs more than it brings. On the Zen 5, on one thread and on two, in

@@ -75,6 +75,16 @@ class Step:
         text = f"{self.name} ({self.kind})  {self.x.shape} → {self.a.shape}"
         return f"{text}  {self.activation}" if self.activation else text
 
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.text import Text
+
+        yield Text(self.heading, style="bold")
+        if len(self.a):
+            yield self.table(width=options.max_width)
+
+    def __str__(self) -> str:
+        return _printed(self)
+
     def table(self, row: int = 0, width: int = 140) -> Table:
         """Return the numbers of one row as a rich table of at most this width: the first ones of each of x, z, a."""
         from rich.table import Table
@@ -159,19 +169,24 @@ class Trace:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from rich.text import Text
 
-        yield f"{self.model}: {len(self.x)} rows" + ("; row 0:" if len(self.x) else "")
+        rows = len(self.x)
+        yield f"{self.model}: {rows} row{'s' * (rows != 1)}" + ("; row 0:" if rows else "")
         for step in self.steps if len(self.x) else ():
             yield Text(step.heading, style="bold")
             yield step.table(width=options.max_width)
 
     def __str__(self) -> str:
-        from rich.console import Console
+        return _printed(self)
 
-        text = io.StringIO()
-        # Wide enough for eight numbers a line, whatever the terminal.
-        console = Console(file=text, width=140, highlight=False, force_terminal=False, color_system=None)
-        console.print(self)
-        return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+
+def _printed(shown: Any) -> str:
+    """Return what the terminal would show, wide enough for eight numbers a line."""
+    from rich.console import Console
+
+    text = io.StringIO()
+    console = Console(file=text, width=140, highlight=False, force_terminal=False, color_system=None)
+    console.print(shown)
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
 def trace(model: Sequential, x: ArrayLike, reading: str = "engine") -> Trace:

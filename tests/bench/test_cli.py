@@ -19,7 +19,10 @@ from tests.bench.test_results import RECORD
         (["forwrd"], "command 'forwrd' unknown; did you mean 'forward'"),
         (["--cases", "mnits"], "case 'mnits' is unknown; did you mean 'mnist'"),
         (["--cases", "mnist:none"], "is not a positive whole number"),
-        (["--cases", "deep"], "no cell of the everyday run is in deep"),
+        (
+            ["--cases", "deep"],
+            "no cell of the everyday run is in deep; accepted: case:rows, or python -m bench forward --cases deep",
+        ),
         (["--cases", ","], "names nothing"),
         (["forward", "--peers", "kears call"], "peer 'kears call' is unknown; did you mean 'keras call'"),
         (["forward", "--threads", "0"], "'0' is not a positive whole number"),

@@ -88,6 +88,7 @@ def test_models_that_differ_give_1(keras, capsys, monkeypatch):
         (("check", f"{HERE}:good", "--input", "norml"), "did you mean 'normal'?"),
         (("check", f"{HERE}:good", "--input", "none.npy"), "input file 'none.npy' does not exist"),
         (("check", f"{HERE}:good", "--batch", "-1"), "batch -1 is negative"),
+        (("check", f"{HERE}:good", "--batch", "0"), "the input has no rows"),
         (("check", f"{HERE}:good", "--batch", "many"), "invalid int value: 'many'"),
         (("check", f"{HERE}:good", "--seed", "-1"), "seed -1 is negative"),
         (("check", f"{HERE}:good", "--through", "cal"), "did you mean 'call'?"),

@@ -76,8 +76,12 @@ def test_an_unbuilt_model_is_built():
 
 
 def test_printing(model):
-    text = str(refnet.trace(model, X))
+    seen = refnet.trace(model, X)
+    text = str(seen)
     assert "m: 3 rows; row 0:" in text
+    assert "m: 1 row; row 0:" in str(refnet.trace(model, X[:1]))
+    assert all(str(step) in text for step in seen)
+    assert str(refnet.trace(model, X[:0])[0]).startswith("dense (Dense)  (0, 5)")
     assert "dense (Dense)  (3, 5) → (3, 10)  relu" in text
     assert "z = x W + b" in text
     assert "... 2 more" in text
