@@ -10,6 +10,7 @@ The others (`choose`, `cosh`, `hypot`, `pi`, `tanh` for derivatives, `two_sum` f
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +38,9 @@ __all__ = [
     "sum_odd",
     "where",
 ]
+
+#: When this process loaded the first file that is compiled: a file that is newer may differ from what runs.
+LOADED = time.time()
 
 absolute = np.abs
 copysign = np.copysign

@@ -40,6 +40,9 @@ SHORT_ELEMENTS = 4096
 #: Bytes of rows up to which a kernel of rows keeps the GIL and the one work space: 15 microseconds of float32.
 SHORT_ROWS = 1 << 15
 
+#: Bytes of work space, for rows of some 26,000 numbers, that a thread keeps for its next call.
+KEPT_BYTES = 1 << 20
+
 _local = threading.local()
 
 
@@ -186,8 +189,10 @@ def _run(
     if count > 1:
         share_kernel((kernel.code, kernel.address), source, target, rows, (columns, there), count)
     else:
-        work = _work(columns) if activation.kind != "elementwise" else 0
-        kernel.door(_address(source), _address(target), rows, columns, kernel.address, work)
+        # Held here until the kernel returns, whatever becomes of `_local` meanwhile.
+        work, address = _work(columns) if activation.kind != "elementwise" else (None, 0)
+        kernel.door(_address(source), _address(target), rows, columns, kernel.address, address)
+        del work
     if target is out:
         return target
     y = target if kernel.dtype == x.dtype else narrow(target, x.dtype)
@@ -202,12 +207,15 @@ def _address(array: NDArray[Any]) -> int:
     return int(array.__array_interface__["data"][0])
 
 
-def _work(columns: int) -> int:
-    """Return the address of this thread's work space for rows of ``columns``."""
-    memory = getattr(_local, "memory", None)
+def _work(columns: int) -> tuple[NDArray[np.float64], int]:
+    """Return work space for rows of ``columns``, and its address; a thread keeps what is not large."""
+    memory, address = getattr(_local, "work", (None, 0))
     if memory is None or memory.size < work_size(columns):
-        memory = _local.memory = _new_work(columns)
-    return int(memory.ctypes.data)
+        memory = _new_work(columns)
+        address = int(memory.ctypes.data)
+        if memory.nbytes <= KEPT_BYTES:
+            _local.work = memory, address
+    return memory, address
 
 
 def _new_work(columns: int) -> NDArray[np.float64]:

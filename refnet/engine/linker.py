@@ -16,6 +16,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from refnet.errors import UnsupportedError
+
 __all__ = ["RefusedError", "link"]
 
 # The parts of an ELF file, as its specification (System V ABI, chapter 4) lays them out.
@@ -86,8 +88,11 @@ def link(code: bytes, symbol: str, address_of: Callable[[str], int | None]) -> i
             raise RefusedError(f"no {symbol} in the object")
         ctypes.memmove(memory, _image(code, sections, places, size, symbols), size)
         if _system().mprotect(memory, size, mmap.PROT_READ | mmap.PROT_EXEC):
-            raise RefusedError("the system allows no code in new memory")
-    except RefusedError:
+            raise UnsupportedError(
+                "the system lets this process run no code that it makes (mprotect failed); accepted: a process that may"
+                " (systemd, for example, forbids it with MemoryDenyWriteExecute)"
+            )
+    except (RefusedError, UnsupportedError):
         _system().munmap(memory, size)
         raise
     return address

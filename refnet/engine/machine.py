@@ -68,6 +68,10 @@ class Machine:
         return (8, 3) if self.vector_bytes == 64 else (4, 3)
 
 
+#: Processors for which numba does not use AVX.
+WITHOUT_AVX = ("corei7-avx", "core-avx-i", "sandybridge", "ivybridge")
+
+
 @functools.cache
 def machine() -> Machine:
     """Return the machine that this process compiles for.
@@ -86,6 +90,8 @@ def machine() -> Machine:
         flags = frozenset(flag[1:] for flag in features.split(",") if flag.startswith("+"))
     elif cpu == "generic":
         flags = frozenset()
+    elif os.environ.get("NUMBA_ENABLE_AVX", "1") == "0" or cpu in WITHOUT_AVX:  # then numba switches it off
+        flags = frozenset(flag for flag in flags if not flag.startswith("avx"))
     if {"avx512f", "avx512dq", "avx512vl"} <= flags:
         width = 64
     elif {"avx2", "fma"} <= flags:

@@ -19,9 +19,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from refnet.elementary import LOADED
 from refnet.engine.capi import add_symbols, address_of
 from refnet.engine.linker import RefusedError, link
 from refnet.engine.machine import machine
+from refnet.errors import UnsupportedError
 
 __all__ = ["cache_folder", "compile_count", "native"]
 
@@ -33,10 +35,16 @@ _addresses: dict[str, int] = {}
 _engines: list[Any] = []  # code that LLVM has loaded; it must live as long as its addresses
 _compiled: list[str] = []
 
+_compiling = threading.Lock()  # held by the thread that compiles, which may outlive a call that Ctrl-C has ended
+
+#: A compiler thread's stack: LLVM needs some, whatever the program has chosen for its own threads.
+STACK_BYTES = 16 << 20
+
 # A fork waits until no other thread compiles or loads: LLVM's and numba's state is then whole in the child too, and
-# the lock is not one that a thread holds which does not exist there.
+# the locks are none that a thread holds which does not exist there.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+    for each in (_compiling, _lock):  # taken in the opposite order
+        os.register_at_fork(before=each.acquire, after_in_parent=each.release, after_in_child=each.release)
 
 
 def native(name: str, recipe: Recipe, *, keep: bool = True) -> int:
@@ -57,11 +65,8 @@ def native(name: str, recipe: Recipe, *, keep: bool = True) -> int:
         address = _addresses.get(name)
         if address is None:
             entry = _read(name) if keep else None
-            if entry is None:
-                entry = _compile(name, recipe)
-                if keep:
-                    _write(name, *entry)
-            address = _addresses[name] = _load(*entry)
+            address = _apart(lambda: _made(name, recipe, keep)) if entry is None else _load(*entry)
+            _addresses[name] = address
         return address
 
 
@@ -78,22 +83,77 @@ def cache_folder() -> Path:
     """
     import numpy as np
 
-    base = os.environ.get("REFNET_CACHE_DIR") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "refnet"
     digest = hashlib.sha256()
     for name in ("llvmlite", "numba"):
         found = importlib.util.find_spec(name)
         if found is not None and found.origin is not None:
             digest.update((Path(found.origin).parent / "_version.py").read_bytes())
-    digest.update(repr((np.__version__, sys.version, machine())).encode())
+    settings = sorted(item for item in os.environ.items() if item[0].startswith("NUMBA_"))
+    digest.update(repr((np.__version__, sys.version, machine(), settings)).encode())
     package = Path(__file__).parents[1]
     sources = [*package.glob("engine/*.py"), *package.glob("activations/*.py"), package / "elementary.py"]
     for source in sorted(sources):
         digest.update(source.name.encode() + source.read_bytes())
+    folder = _base_folder()
+    if max(source.stat().st_ctime for source in sources) > LOADED:
+        folder = None  # an upgrade meanwhile: what is compiled is not what the files say
+    return (folder or Path(os.devnull)) / digest.hexdigest()[:24]
+
+
+def _base_folder() -> Path | None:
+    """Return the folder of all caches; None for a user without a home: where others may write is no place for code."""
+    given = os.environ.get("REFNET_CACHE_DIR")
+    if given:
+        return Path(given).expanduser()
+    common = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if common.is_absolute():  # the XDG Base Directory Specification ignores others
+        return common / "refnet"
     try:
-        folder = Path(base).expanduser()
-    except RuntimeError:  # a user without a home keeps nothing: where others may write is no place for code
-        folder = Path(os.devnull)
-    return folder / digest.hexdigest()[:24]
+        home = Path("~").expanduser()
+    except RuntimeError:
+        return None
+    return home / ".cache" / "refnet" if home.is_absolute() and home != Path(home.root) else None
+
+
+def _made(name: str, recipe: Recipe, keep: bool) -> int:
+    """Compile a function, unless a call that was given up has done it by now; return its address."""
+    address = _addresses.get(name)
+    if address is None:
+        entry = _compile(name, recipe)
+        if keep:
+            _write(name, *entry)
+        address = _addresses[name] = _load(*entry)
+    return address
+
+
+def _apart(work: Callable[[], int]) -> int:
+    """Return what ``work`` does in a thread of its own, where Ctrl-C does not reach it.
+
+    In the main thread it could end an import of numba or a callback of LLVM's halfway, and no later call would work.
+    """
+    outcome: list[int] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        with _compiling:
+            try:
+                outcome.append(work())
+            except BaseException as error:  # it is the caller's
+                failure.append(error)
+
+    if threading.current_thread() is not threading.main_thread():
+        run()
+    else:
+        chosen = threading.stack_size(STACK_BYTES)
+        try:
+            thread = threading.Thread(target=run, name="refnet compiles")
+            thread.start()
+        finally:
+            threading.stack_size(chosen)
+        thread.join()
+    if failure:
+        raise failure[0]
+    return outcome[0]
 
 
 def _compile(name: str, recipe: Recipe) -> tuple[str, bytes]:
@@ -101,6 +161,8 @@ def _compile(name: str, recipe: Recipe) -> tuple[str, bytes]:
         sys.stderr.write("refnet: compiling kernels for this machine; this happens once\n")
     import numba
 
+    if numba.config.DISABLE_JIT:
+        raise UnsupportedError("NUMBA_DISABLE_JIT is set, and refnet's kernels are compiled; accepted: without it")
     add_symbols()
     function, signature = recipe()
     compiled = numba.cfunc(signature, error_model="numpy")(function)
@@ -143,10 +205,15 @@ def _read(name: str) -> tuple[str, bytes] | None:
     except OSError:
         return None
     digest, body = content[:32], content[32:]
-    if hashlib.sha256(body).digest() != digest:
+    if _digest(name, body) != digest:
         return None
     symbol, _, code = body.partition(b"\n")
     return symbol.decode(), code
+
+
+def _digest(name: str, body: bytes) -> bytes:
+    """Return the SHA-256 of an entry, which belongs to its name as well."""
+    return hashlib.sha256(name.encode() + b"\n" + body).digest()
 
 
 def _write(name: str, symbol: str, code: bytes) -> None:
@@ -158,7 +225,7 @@ def _write(name: str, symbol: str, code: bytes) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=folder)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(hashlib.sha256(body).digest() + body)
+            file.write(_digest(name, body) + body)
         Path(temporary).replace(folder / f"{name}.o")
     except OSError:
         if temporary is not None:

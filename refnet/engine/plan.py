@@ -176,7 +176,7 @@ class Chain:
 
     def __call__(self, x: NDArray[Any]) -> NDArray[Any]:
         """x (rows, in), C-contiguous and of the chain's dtype -> y (rows, out)."""
-        rows = len(x)
+        rows = x.size // self.width if self.width else len(x)  # x.shape may be set by another thread meanwhile
         y = np.empty((rows, self.out_width), self.dtype)
         threads = team(rows * self.work) if rows >= self.parallel_rows else 1
         part = self._part(rows, threads) if threads > 1 else rows
@@ -224,9 +224,10 @@ class Chain:
             columns = (columns_code(self.dtype.name), self.column_table.ctypes.data) if self.by_columns else (0, 0)
             shared = self.column_bytes if self.by_columns else 0
             ticket = Ticket(threads, self.scratch_bytes, (walk_code(self.dtype.name), self.address), columns, shared)
-        step = threads * self.long_rows if part else len(x)
-        for first in range(0, len(x), step):
-            ticket.run(x, y, first, min(len(x), first + step), part, len(x) * self.work)
+        rows = len(y)
+        step = threads * self.long_rows if part else rows
+        for first in range(0, rows, step):
+            ticket.run(x, y, first, min(rows, first + step), part, rows * self.work)
         self._tickets.append(ticket)
 
 

@@ -45,7 +45,7 @@ def get_num_threads() -> int:
 @functools.cache
 def _default() -> int:
     given = os.environ.get("REFNET_NUM_THREADS")
-    if given is not None:
+    if given:
         if not given.isdecimal() or int(given) < 1:
             raise ArgumentError(f"REFNET_NUM_THREADS: accepted: an integer of at least 1, found {given!r}")
         return int(given)

@@ -30,7 +30,8 @@ class WeightSpec(NamedTuple):
     initializer: Callable[..., Any]
 
 
-def _frozen(values: NDArray[Any]) -> NDArray[Any]:
+def frozen(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the same array, which can be written no more."""
     values.flags.writeable = False
     return values
 
@@ -199,7 +200,7 @@ class Layer:
         values = as_real_array(made, self._who, f"what {what} gave")
         if values.shape != spec.shape:
             raise ShapeError(f"{self._who}: {what} gave shape {values.shape}; accepted: {spec.shape}")
-        return _frozen(np.array(values, dtype=self.dtype, order="C"))
+        return frozen(np.array(values, dtype=self.dtype, order="C"))
 
     def _require_shapes(self, weights: Iterable[NDArray[Any]], specs: Sequence[WeightSpec]) -> None:
         for array, spec in zip(weights, specs, strict=True):
@@ -267,7 +268,7 @@ class Layer:
         array = as_real_array(given, self._who, name)
         if array.shape != old.shape:
             raise ShapeError(f"{self._who}: {name} of shape {array.shape} given; accepted: {old.shape}")
-        return _frozen(np.array(array, dtype=self.dtype, order="C"))
+        return frozen(np.array(array, dtype=self.dtype, order="C"))
 
     def count_params(self) -> int:
         """Return how many numbers the weights hold.
@@ -422,11 +423,12 @@ class Layer:
 
     def __getstate__(self) -> dict[str, Any]:
         # Plans hold addresses and owners are other objects: both are found again after copying.
-        return {key: value for key, value in self.__dict__.items() if key not in ("_ready", "_owners")}
+        with state_lock():
+            return {key: value for key, value in self.__dict__.items() if key not in ("_ready", "_owners")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         for array in self._weights:
-            _frozen(array)  # copies and pickles come back writeable
+            frozen(array)  # copies and pickles come back writeable
         self._ready = None
         self._owners = weakref.WeakSet()

@@ -20,11 +20,6 @@ def state_lock() -> threading.RLock:
     return _lock
 
 
-def _renew() -> None:
-    # A thread of the parent may have held the lock at the fork; it does not exist in the child.
-    global _lock
-    _lock = threading.RLock()
-
-
+# A fork waits until no other thread changes weights: those of the child are then whole too, and its lock is free.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)

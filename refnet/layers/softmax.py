@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -113,7 +114,8 @@ class Softmax(Layer):
         axes = [self.axis] if isinstance(self.axis, int) else self.axis
         to_end = tuple(range(-len(axes), 0))
         moved = np.moveaxis(values, axes, to_end)
-        rows = moved.reshape(*moved.shape[: values.ndim - len(axes)], -1)
+        kept = values.ndim - len(axes)
+        rows = moved.reshape(*moved.shape[:kept], math.prod(moved.shape[kept:]))
         softmax = activations.get("softmax").numpy(rows)
         return np.moveaxis(softmax.reshape(moved.shape), to_end, axes)
 

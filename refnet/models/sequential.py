@@ -12,7 +12,7 @@ from refnet.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from refnet.layers.arguments import as_shape
 from refnet.layers.input import InputLayer
 from refnet.layers.inputs import Shape, as_real_array, check_shape
-from refnet.layers.layer import Layer
+from refnet.layers.layer import Layer, frozen
 from refnet.layers.locking import state_lock
 from refnet.layers.operations import Operation
 from refnet.layers.running import Segment
@@ -406,6 +406,11 @@ class Sequential(Layer):
         """Print the table of the layers: see `refnet.models.summary.print_summary`."""
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The layers are copied one after another, while another thread may set weights: these are of one moment.
+        with state_lock():
+            return {**super().__getstate__(), "_moment": [layer._weights for layer in self._different_leaves()]}
+
     def get_config(self) -> dict[str, Any]:
         """Return what makes a model like this one, without the weights, in the form and with the keys of Keras 3."""
         with state_lock():
@@ -430,6 +435,9 @@ class Sequential(Layer):
         return model
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        moment = state.pop("_moment")
         super().__setstate__(state)
         for layer in self._layers:
             layer._owners.add(self)
+        for layer, arrays in zip(self._different_leaves(), moment, strict=True):
+            layer._weights = tuple(map(frozen, arrays))

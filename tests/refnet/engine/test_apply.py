@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import dataclasses
+import gc
+import threading
+import weakref
+
 import numpy as np
 import pytest
 
@@ -184,3 +189,38 @@ def test_integers_and_booleans_become_float32():
 def test_what_is_no_number_is_refused_by_name(x):
     with pytest.raises(DTypeError, match=r"^activation 'sigmoid': "):
         sigmoid(x)
+
+
+class TestWorkSpace:
+    def test_it_lives_until_the_kernel_returns_whatever_a_signal_handler_does(self, monkeypatch):
+        made, alive = [], []
+
+        def new_work(columns):
+            memory = true_new_work(columns)
+            made.append(weakref.ref(memory))
+            return memory
+
+        def kernel(*words):
+            engine_apply._local.__dict__.clear()
+            gc.collect()
+            alive.append(made[-1]() is not None)
+
+        true_new_work = engine_apply._new_work
+        monkeypatch.setattr(engine_apply, "_new_work", new_work)
+        monkeypatch.setattr(engine_apply, "_local", threading.local())
+        found = dataclasses.replace(engine_apply._kernel(softmax, np.dtype("float32")), door=kernel)
+        monkeypatch.setattr(engine_apply, "_kernel", lambda *arguments: found)
+        engine_apply._run(softmax, random(3, 10), None, (3, 10), 10)
+
+        assert alive == [True]
+
+    def test_a_thread_keeps_none_that_is_large(self, monkeypatch):
+        monkeypatch.setattr(engine_apply, "_local", threading.local())
+        engine_apply._work(1000)
+        kept, address = engine_apply._local.work
+        memory, start = engine_apply._work(1_000_000)
+
+        assert engine_apply._local.work[0] is kept
+        assert engine_apply._work(900)[0] is kept
+        assert engine_apply._work(900)[1] == address == kept.ctypes.data
+        assert (memory.ctypes.data, memory.ctypes.data % 64) == (start, 0)

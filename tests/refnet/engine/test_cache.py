@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import pty
 import resource
+import shutil
+import signal
 import subprocess
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +20,7 @@ import pytest
 from refnet import activations
 from refnet.engine import objects, warmup
 from refnet.engine.forward import activation_kernel
-from tests.refnet.engine.apart import command, environment, run_apart, with_cores
+from tests.refnet.engine.apart import ROOT, command, environment, run_apart, with_cores
 
 CAP_DAC_OVERRIDE, PR_CAPBSET_DROP = 1, 24  # linux/capability.h, linux/prctl.h
 
@@ -32,6 +37,27 @@ def first_use(limit: int = 0) -> None:
     y = np.empty_like(x)
     kernel(x.ctypes.data, y.ctypes.data, 1, 2, 0, 0)
     print(objects.compile_count(), y.tolist() == [0.0, 2.0])
+
+
+def other_use() -> None:
+    activation_kernel(activations.get("leaky_relu"), "float32")
+
+
+def changed_meanwhile() -> None:
+    """Change a source after it has been loaded, as an upgrade does."""
+    source = Path(objects.__file__).parents[1] / "activations" / "rectifiers.py"
+    assert "copy" in source.parts  # not the file that other tests use
+    source.write_text(source.read_text())
+    first_use()
+
+
+def interrupted_use(seconds: float) -> None:
+    """Press Ctrl-C in the first call of all, and call again."""
+    threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with contextlib.suppress(KeyboardInterrupt):
+        activation_kernel(activations.get("relu"), "float32")
+        time.sleep(60)
+    first_use()
 
 
 def entries(folder: Path) -> list[Path]:
@@ -93,7 +119,7 @@ def test_a_read_only_folder_serves_what_it_has(tmp_path):
         entry.parent.chmod(0o755)
 
 
-@pytest.mark.parametrize("damage", ["truncated to the digest", "of another function", "a folder"])
+@pytest.mark.parametrize("damage", ["truncated to the digest", "a byte short", "of another function", "a folder"])
 def test_an_entry_of_another_kind_is_not_used(tmp_path, damage):
     run_apart(first_use, REFNET_CACHE_DIR=str(tmp_path))
     (entry,) = entries(tmp_path)
@@ -101,6 +127,10 @@ def test_an_entry_of_another_kind_is_not_used(tmp_path, damage):
     entry.unlink()
     if damage == "a folder":
         entry.mkdir()
+    elif damage == "of another function":
+        run_apart(other_use, REFNET_CACHE_DIR=str(tmp_path))
+        (other,) = entries(tmp_path)
+        entry.write_bytes(other.read_bytes())
     else:
         entry.write_bytes(content[:32] if damage == "truncated to the digest" else content[:32] + content[33:])
 
@@ -125,6 +155,40 @@ def test_a_user_without_a_home_keeps_nothing(tmp_path, monkeypatch):
 
     assert run_apart(without_a_home) == "1 True\n"
     assert entries(tmp_path) == []
+
+
+def test_what_has_changed_on_disk_since_it_was_loaded_is_not_kept(tmp_path):
+    copy = shutil.copytree(ROOT / "refnet", tmp_path / "copy" / "refnet")
+    cache = tmp_path / "cache"
+    (tmp_path / "copy" / "tests").symlink_to(ROOT / "tests")
+    first = f"import sys; sys.path.insert(0, {str(copy.parent)!r})"
+
+    assert run_apart(changed_meanwhile, first=first, REFNET_CACHE_DIR=str(cache)) == "1 True\n"
+    assert entries(cache) == []
+    assert run_apart(first_use, first=first, REFNET_CACHE_DIR=str(cache)) == "1 True\n"
+    assert len(entries(cache)) == 1
+
+
+@pytest.mark.parametrize("seconds", [0.02, 0.1, 0.3, 1.0])
+def test_ctrl_c_in_the_first_call_does_not_break_the_next(tmp_path, seconds):
+    assert run_apart(interrupted_use, seconds, REFNET_CACHE_DIR=str(tmp_path)) == "1 True\n"
+
+
+@pytest.mark.parametrize("name", ["XDG_CACHE_HOME", "HOME"])
+@pytest.mark.parametrize("value", ["", "here"])
+def test_a_folder_that_is_not_absolute_is_none(tmp_path, monkeypatch, name, value):
+    monkeypatch.chdir(tmp_path)
+    home = tmp_path / "home"
+    variables = {"REFNET_CACHE_DIR": "", "XDG_CACHE_HOME": "", "HOME": str(home), name: value}
+
+    assert run_apart(first_use, **variables) == "1 True\n"
+    found = [path.relative_to(tmp_path).parts[0] for path in entries(tmp_path)]
+    assert found == (["home"] if name == "XDG_CACHE_HOME" else [])
+
+
+def test_without_numbas_compiler_there_is_a_sentence(tmp_path):
+    with pytest.raises(AssertionError, match=r"UnsupportedError: NUMBA_DISABLE_JIT is set, and refnet's kernels"):
+        run_apart(first_use, REFNET_CACHE_DIR=str(tmp_path), NUMBA_DISABLE_JIT="1")
 
 
 def test_many_processes_fill_the_cache_at_once(tmp_path):

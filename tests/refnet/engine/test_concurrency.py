@@ -268,6 +268,26 @@ def test_interrupts_at_any_moment_leave_models_that_work():
     assert run_apart(interrupted_again_and_again).strip() == "150"
 
 
+def busy_at_the_end(name: str) -> None:
+    refnet.set_num_threads(1)
+    activation, x = activations.get(name), np.ones((1, 10_000), np.float32)
+    activation(x)
+
+    def work() -> None:
+        while True:
+            activation(x)
+
+    for _ in range(2):
+        threading.Thread(target=work, daemon=True).start()
+    time.sleep(0.3)
+
+
+@pytest.mark.parametrize("name", ["softmax", "sparsemax"])
+def test_the_interpreter_may_end_while_threads_are_in_a_kernel(name):
+    for _ in range(3):
+        run_apart(busy_at_the_end, name)
+
+
 def at_the_end() -> None:
     import atexit
 

@@ -33,6 +33,13 @@ def test_the_generic_processor_has_no_features_unless_told(monkeypatch):
     assert machine.__wrapped__().vector_bytes == 16
 
 
+@pytest.mark.parametrize(("name", "value"), [("NUMBA_CPU_NAME", "ivybridge"), ("NUMBA_ENABLE_AVX", "0")])
+def test_where_numba_switches_avx_off_there_is_none(monkeypatch, name, value):
+    monkeypatch.delenv("NUMBA_CPU_FEATURES", raising=False)
+    monkeypatch.setenv(name, value)
+    assert machine.__wrapped__().vector_bytes == 16
+
+
 def test_the_block_of_sums_fits_the_registers():
     rows, vectors = machine().tile(4)
     assert rows * vectors + vectors <= (32 if machine().vector_bytes == 64 else 16)

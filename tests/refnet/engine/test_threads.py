@@ -45,5 +45,10 @@ def test_the_environment_counts(given, expected):
     assert done.stdout.startswith(expected)
 
 
+def test_an_empty_variable_is_none(monkeypatch):
+    monkeypatch.setenv("REFNET_NUM_THREADS", "")
+    assert 1 <= threads._default.__wrapped__() <= threads.cores()
+
+
 def test_the_cores_are_those_that_the_process_may_run_on():
     assert threads.cores() == len(os.sched_getaffinity(0))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 
 import pytest
 
@@ -15,21 +16,23 @@ def test_the_lock_may_be_taken_again_by_its_holder():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 @pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
-def test_a_child_does_not_inherit_a_held_lock():
-    held, release = threading.Event(), threading.Event()
+def test_a_fork_waits_for_the_lock_and_the_child_has_it_free():
+    held, changed = threading.Event(), threading.Event()
 
     def hold():
         with state_lock():
             held.set()
-            release.wait(30)
+            time.sleep(0.3)
+            changed.set()
 
     thread = threading.Thread(target=hold)
     thread.start()
     held.wait(30)
     child = os.fork()
     if child == 0:
-        os._exit(0 if state_lock().acquire(timeout=10) else 1)
+        os._exit(0 if changed.is_set() and state_lock().acquire(timeout=10) else 1)
     _, status = os.waitpid(child, 0)
-    release.set()
     thread.join()
     assert os.waitstatus_to_exitcode(status) == 0
+    assert state_lock().acquire(timeout=10)
+    state_lock().release()

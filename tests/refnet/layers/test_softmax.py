@@ -89,3 +89,9 @@ def test_config_and_text():
     layer = layers.Softmax(1, name="s")
     assert layers.Softmax.from_config(layer.get_config()).get_config() == layer.get_config()
     assert (layers.Softmax().activation_text, layer.activation_text) == ("softmax", "softmax(axis=1)")
+
+
+def test_no_rows():
+    for shape in [(0, 3), (2, 0, 3), (0, 2, 3)]:
+        layer = layers.Softmax(axis=(-2, -1) if len(shape) > 2 else -1)
+        assert layer.call(np.zeros(shape, np.float32)).shape == layer(np.zeros(shape, np.float32)).shape == shape
