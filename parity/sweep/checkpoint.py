@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -57,9 +58,21 @@ class Progress:
 def path_of(folder: str | Path, task: Task) -> Path:
     """Return the file of a task's progress: a name to read, and a hash of all that the tally depends on."""
     plain = json.dumps(dataclasses.asdict(task), sort_keys=True)
-    key = hashlib.sha256(plain.encode()).hexdigest()[:12]
+    key = hashlib.sha256(plain.encode() + _source(task.runner)).hexdigest()[:12]
     runner = "".join(each if each.isalnum() or each in "-_" else "-" for each in task.runner)
     return Path(folder) / f"{task.activation}-{task.dtype}-{runner}-{key}.json"
+
+
+def _source(runner: str) -> bytes:
+    """Return the text of a ``module:function``'s module: the tally of an older text is none of a newer one."""
+    module, colon, _ = runner.partition(":")
+    if not colon:
+        return b""
+    try:
+        found = importlib.util.find_spec(module)
+        return b"" if found is None or found.origin is None else Path(found.origin).read_bytes()
+    except (ImportError, ValueError, OSError):  # no such module: the runner will say so
+        return b""
 
 
 def save(path: Path, task: Task, progress: Progress) -> None:

@@ -110,6 +110,8 @@ def _check(options: argparse.Namespace) -> None:
         raise ArgumentError("--jobs and --scheduler exclude each other; a cluster has its own workers")
     if not 10 <= options.samples <= 28:
         raise ArgumentError(f"--samples {options.samples} is not accepted; accepted: 10 to 28 (2**10 to 2**28 inputs)")
+    if options.max_ulp is not None and not options.max_ulp >= 0.0:
+        raise ArgumentError(f"--max-ulp {options.max_ulp} is not accepted; accepted: a number from 0 up")
     if options.seed < 0:
         raise ArgumentError(f"--seed {options.seed} is not accepted; accepted: 0 or more")
     if options.json and not options.json.parent.is_dir():

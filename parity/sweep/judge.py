@@ -91,7 +91,12 @@ def _lean(model: Model, piece: Piece, x: NDArray[Any], right: NDArray[Any], doub
 
 
 def _wide(true: Any, model: Model) -> Any:
-    """Round a true value (float, fraction or mpmath number) to the wide type, as a sum of two float64."""
+    """Round a true value (float, fraction or mpmath number) to the wide type, as a sum of two float64.
+
+    Where those would be subnormal they are those of 2^1000 times the value.
+    """
+    if not isinstance(true, float) and 0 < abs(true) < Fraction(1, 2**900):
+        return np.ldexp(_wide(true * 2**1000, model), -1000)
     try:
         high = float(true)
     except OverflowError:  # a fraction beyond float64

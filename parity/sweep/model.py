@@ -137,7 +137,10 @@ class Model:
     """
 
     def __init__(self, activation: Activation, kind: Format) -> None:
-        self.activation = activation
+        rounded = activation.parameters_in(kind.dtype)  # flags stay as they are
+        self.activation = activation.with_parameters(
+            **{key: value for key, value in rounded.items() if not isinstance(activation.parameters[key], bool)}
+        )
         self.kind = kind
         self.wide = wide_type(kind)
         self.parameters = activation.parameters_in(kind.dtype)

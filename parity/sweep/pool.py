@@ -135,12 +135,27 @@ def _knock(address: str) -> None:
     end = time.monotonic() + _PATIENCE
     while True:
         try:
-            socket.create_connection((parts.hostname or "", parts.port or _PORT), timeout=_PATIENCE).close()
+            place = parts.hostname or "", parts.port or _PORT
+            with socket.create_connection(place, timeout=_PATIENCE) as connection:
+                if parts.scheme == "tcp" and not _speaks_first(connection):
+                    raise OSError("nobody there who begins as a Dask scheduler does")
             return
         except ConnectionRefusedError:
             if time.monotonic() > end:
                 raise
             time.sleep(0.1)
+
+
+def _speaks_first(connection: socket.socket) -> bool:
+    """Return whether the other side begins as Dask does: with how many frames follow, low byte first."""
+    connection.settimeout(_PATIENCE)
+    begin = b""
+    while len(begin) < 8:
+        more = connection.recv(8 - len(begin))
+        if not more:
+            return False
+        begin += more
+    return 0 < int.from_bytes(begin, "little") < 1000
 
 
 def _gather(distributed: Any, client: Any, task: Task, chunks: list[Chunk], address: str) -> Iterator[dict[str, Any]]:

@@ -172,9 +172,13 @@ class Activation:
             return default
         if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
             raise ArgumentError(f"activation {self.name!r}: {key} must be a real number, found {value!r}")
-        if math.isnan(value):
+        try:
+            number = float(value)
+        except OverflowError:
+            raise ArgumentError(f"activation {self.name!r}: {key} is an integer beyond float64") from None
+        if math.isnan(number):
             raise ArgumentError(f"activation {self.name!r}: {key} must be a number, found nan")
-        return float(value)
+        return number
 
     def __call__(self, x: ArrayLike, *args: Any, out: NDArray[Any] | None = None, **kwargs: Any) -> NDArray[Any]:
         """Return the activation of ``x``, computed by the compiled kernel.
@@ -275,7 +279,8 @@ class Activation:
     def parameters_in(self, dtype: Any) -> dict[str, float]:
         """Return the parameters rounded to ``dtype``, as the formula meets them (Keras rounds them so)."""
         kind = np.dtype(dtype).type
-        return {key: float(kind(value)) for key, value in self.parameters.items()}
+        with np.errstate(over="ignore", under="ignore"):  # one beyond the dtype is inf or 0 there
+            return {key: float(kind(value)) for key, value in self.parameters.items()}
 
 
 def _recall(name: str, parameters: dict[str, Parameter]) -> Activation:

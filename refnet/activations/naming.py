@@ -110,7 +110,7 @@ def serialize(activation: Any) -> str | dict[str, Any]:
         if not changed:
             return activation.name
         return _described(_OWN_MODULE, activation.name, changed, None)
-    if isinstance(activation, str) or not callable(activation):
+    if isinstance(activation, (str, type)) or not callable(activation):
         raise DTypeError(
             f"activation {activation!r} cannot be serialized; accepted: an activation, a layer, a function"
         )
@@ -158,7 +158,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
         return None
     if isinstance(config, str):
         return _named(config, custom_objects)
-    if not isinstance(config, Mapping) or "class_name" not in config or "config" not in config:
+    if not isinstance(config, Mapping) or not isinstance(config.get("class_name"), str) or "config" not in config:
         raise ArgumentError(f"activation {config!r} is not accepted; accepted: a name, a dictionary from serialize")
     class_name, inner = config["class_name"], config["config"]
     if class_name == "function" and isinstance(inner, str):

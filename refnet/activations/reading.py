@@ -21,7 +21,9 @@ def as_floating(x: ArrayLike, who: str) -> NDArray[Any]:
     DTypeError, ShapeError
         If ``x`` is complex, text, an object array, or a ragged list.
     """
-    given_array = isinstance(x, (np.ndarray, np.generic))
+    given_array = isinstance(x, (np.ndarray, np.generic, memoryview)) or hasattr(x, "dtype") or hasattr(x, "typecode")
+    if isinstance(x, np.ma.MaskedArray):
+        raise DTypeError(f"{who}: input is a masked array, whose mask would be lost; accepted: x.filled(value)")
     try:
         array = np.asarray(x)
     except ValueError as error:

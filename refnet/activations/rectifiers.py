@@ -79,6 +79,8 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float = inf, threshold:
     every x up to the threshold gives +0, also -0 and -inf; NaN gives NaN, which is why the comparison asks for
     the lower part and leaves NaN to the upper. Keras sets negative results to 0 when ``max_value`` comes with a
     negative threshold, and its backends disagree on a negative ``max_value``; here the formula holds for both.
+    Where one of x and the threshold is tiny beside the other, s x - s threshold is rounded to odd, since the larger
+    product may lie halfway between two float32 numbers.
 
     Examples
     --------
@@ -88,8 +90,14 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float = inf, threshold:
     >>> activations.relu([-2.0, -0.0, 3.0, 9.0], negative_slope=0.5, max_value=6.0)
     array([-1., -0.,  3.,  6.], dtype=float32)
     """
-    below = where(negative_slope == 0.0, 0.0, negative_slope * (x - threshold))
-    return where(x <= threshold, below, minimum(x, max_value))
+    small, large = absolute(x) < 2.0**-28 * absolute(threshold), absolute(threshold) < 2.0**-28 * absolute(x)
+    a, b = -negative_slope * threshold, negative_slope * x
+    line = seldom(
+        (threshold != 0.0) & (small | large),
+        lambda: sum_odd(where(small, a, b), where(small, b, a)),
+        negative_slope * (x - threshold),
+    )
+    return where(x <= threshold, where(negative_slope == 0.0, 0.0, line), minimum(x, max_value))
 
 
 @activation(

@@ -58,8 +58,8 @@ def apply(
             _check_out(out, x.shape, x.dtype, activation)
         return _run(activation, x, out, x.shape, 1)
     axes = _axes(axis, x.ndim, activation)
-    if len(axes) > 1 and activation.kind != "rowwise":
-        raise ArgumentError(f"activation {activation.name!r}: axis {axis!r} names several axes; accepted: one")
+    if len(axes) != 1 and activation.kind != "rowwise":
+        raise ArgumentError(f"activation {activation.name!r}: axis {axis!r} names {len(axes)} axes; accepted: one")
     if activation.kind == "gated":  # a row is all that lies from this axis on: the halves are as long as they are wide
         shape = (
             *x.shape[: axes[0]],

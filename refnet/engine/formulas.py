@@ -14,6 +14,7 @@ from refnet.engine.elementary import FEWER_DIGITS
 from refnet.engine.pair_words import IN_PAIRS
 from refnet.engine.pairs import Pair, rounded
 from refnet.engine.trace import Number, compiled, trace
+from refnet.engine.whole_range import WHOLE_RANGE
 
 __all__ = ["in_numbers", "in_pairs", "with_words", "word_by_word"]
 
@@ -35,12 +36,17 @@ def with_words(formula: Callable[..., Any], readings: Mapping[Callable[..., Any]
     )
 
 
+def _short_words(formula: Callable[..., Any]) -> Mapping[Callable[..., Any], Callable[..., Number]]:
+    """Return the words for results of fewer digits; the book's formulas do with some that stop early."""
+    return FEWER_DIGITS if formula.__module__.startswith("refnet.") else WHOLE_RANGE
+
+
 def in_numbers(formula: Callable[..., Any], count: int) -> Reading | None:
     """Return the formula in float64 for results of fewer digits, or None if it uses more than words and operators.
 
     Its arguments are the formula's ``count`` arguments.
     """
-    twin = with_words(formula, FEWER_DIGITS)
+    twin = with_words(formula, _short_words(formula))
 
     def run(*numbers: Number) -> Number:
         return numbers[0].lift(twin(*numbers))
@@ -80,7 +86,7 @@ def _traceable(run: Reading, count: int) -> bool:
 
 def word_by_word(formula: Callable[..., Any], dtype: str) -> Callable[..., Any]:
     """Return a formula that branches, for numba to compile for one number: its words are calls, each rounded."""
-    readings = IN_PAIRS if dtype == "float64" else FEWER_DIGITS
+    readings = IN_PAIRS if dtype == "float64" else _short_words(formula)
     return with_words(formula, {word: _call(reading, dtype) for word, reading in readings.items()} | {where: _where})
 
 

@@ -52,17 +52,19 @@ class Softmax(Layer):
         super().__init__(**kwargs)
         self.axis: int | list[int] = _axes(axis, self._who)
 
-    def __call__(self, x: ArrayLike, training: bool | None = False, mask: ArrayLike | None = None) -> NDArray[Any]:
+    def __call__(  # type: ignore[override]  # Keras' order
+        self, x: ArrayLike, mask: ArrayLike | None = None, training: bool | None = False
+    ) -> NDArray[Any]:
         """Return the softmax of ``x``, computed by the engine.
 
         Parameters
         ----------
         x : array_like
             Real numbers of any shape that has the axis.
-        training : bool
-            Only False.
         mask : array_like, optional
             True, or a number above 0.5, for what counts. Its axes are 1 or those of ``x``.
+        training : bool
+            Only False.
 
         Returns
         -------

@@ -32,3 +32,14 @@ def test_the_budget_is_larger_than_what_was_measured():
 def test_parameters_cost_a_rounding_more():
     elu = activations.get("elu")
     assert keras_errors.budget(elu.with_parameters(alpha=0.5), F32, "call") == keras_errors.budget(elu, F32, "call") + 1
+
+
+def test_predict_may_run_any_way():
+    for block in (activations.tanh, activations.elu):
+        ways = [keras_errors.budget(block, F32, path) for path in ("call", "predict", "xla")]
+        assert ways[1] == max(ways)
+
+
+def test_each_changed_parameter_is_an_operation():
+    relu = activations.relu.with_parameters(negative_slope=0.1, threshold=0.5)
+    assert keras_errors.budget(relu, F32, "call") == 2.0

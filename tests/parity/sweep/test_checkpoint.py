@@ -35,6 +35,18 @@ def test_what_is_saved_is_loaded(task, progress, tmp_path):
     assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
+def test_a_runner_whose_text_has_changed_begins_anew(task, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    module = tmp_path / "mine_to_sweep.py"
+    own = dataclasses.replace(task, runner="mine_to_sweep:f")
+    paths = []
+    for text in ("def f(x): return x\n", "def f(x): return -x\n"):
+        module.write_text(text)
+        paths.append(checkpoint.path_of(tmp_path, own))
+    module.unlink()
+    assert len({*paths, checkpoint.path_of(tmp_path, own)}) == 3
+
+
 def test_a_chunk_that_comes_twice_counts_once(task, progress):
     again = job.run_chunk(dataclasses.asdict(task), 0, 4096)
     assert progress.with_chunk(again) == progress

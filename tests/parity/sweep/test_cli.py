@@ -77,6 +77,8 @@ def test_all_are_the_elementwise_ones_of_the_book(monkeypatch):
         (["tanh", "--jobs", "2", "--scheduler", "tcp://h:1"], "--jobs and --scheduler exclude each other"),
         (["tanh", "--samples", "40"], "--samples 40 is not accepted"),
         (["tanh", "--seed", "-1"], "--seed -1 is not accepted"),
+        (["tanh", "--max-ulp", "-1"], "--max-ulp -1.0 is not accepted"),
+        (["tanh", "--max-ulp", "nan"], "--max-ulp nan is not accepted"),
         (["leaky_relu(slope"], "activation 'leaky_relu(slope' cannot be read"),
         (["leaky_relu(slope=1)"], "slope"),
     ],

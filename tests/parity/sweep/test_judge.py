@@ -236,3 +236,21 @@ def test_errors_of_rational_functions_in_float64_are_fractional():
     found = judge(model, bits, y, ANYWHERE)
     assert found.misrounded_count == 0
     assert 0.3 < abs(found.worst.error) <= 0.5
+
+
+def test_subnormal_truths_in_float64_are_not_rounded_twice():
+    """0.3 (e^x - 1) for subnormal x is a little less than 0.3 x; one unit more would look like an error of one."""
+    model = Model(activations.REGISTRY["elu"].with_parameters(alpha=0.3), FORMATS["float64"])
+    bits = np.arange((1 << 63) + 1, (1 << 63) + 200, dtype=np.uint64)
+    y = truth.right(model.activation, from_bits(bits, "float64"))
+    found = judge(model, bits, y, ANYWHERE)
+    assert (found.misrounded_count, found.out_of_order) == (0, 0)
+    assert 0.4 < abs(found.worst.error) <= 0.5
+
+
+def test_a_block_s_edges_follow_its_parameters_in_the_format():
+    """0.3 (-0 - 0.1) of relu in float32 is that of 0.3 and 0.1 rounded to it."""
+    model = Model(activations.relu.with_parameters(negative_slope=0.3, threshold=0.1), FORMATS["float32"])
+    bits = np.array([1 << 31, (1 << 31) + 1], np.uint64)
+    found = judge(model, bits, model.activation(from_bits(bits, "float32")), ANYWHERE)
+    assert found.misrounded_count == 0

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -178,6 +179,28 @@ def test_a_scheduler_that_is_not_there_is_one_sentence(monkeypatch):
     ):
         list(pool.on_cluster(task, job.chunks(task), f"tcp://127.0.0.1:{free_port()}"))
     assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize("says", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"], ids=["nothing", "something else"])
+@quietly
+def test_something_else_at_the_address_is_one_sentence(monkeypatch, says):
+    pytest.importorskip("distributed", reason="dask.distributed is not installed: pip install 'refnet[dask]'")
+    monkeypatch.setattr(pool, "_PATIENCE", 1)
+    task = half_task()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        held = []
+
+        def answer():
+            held.append(server.accept()[0])
+            held[0].sendall(says)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(pool.WorkerError, match="cannot be reached; accepted: the address of a running one"):
+            list(pool.on_cluster(task, job.chunks(task), address))
+        thread.join()
+        held[0].close()
 
 
 @quietly

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -191,3 +192,16 @@ def test_calls_do_not_change_their_input():
         block(x)
         block.numpy(x)
     np.testing.assert_array_equal(x, X)
+
+
+def test_parameters_beyond_float64_and_beyond_the_dtype():
+    with pytest.raises(ArgumentError, match="max_value is an integer beyond float64"):
+        activations.relu([1.0], max_value=10**400)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert activations.relu(np.float16([1.0, 9.0]), max_value=70000).tolist() == [1.0, 9.0]
+
+
+def test_halves_lie_along_one_axis():
+    with pytest.raises(ArgumentError, match=r"axis \(\) names 0 axes; accepted: one"):
+        activations.glu(np.ones((2, 4)), axis=())

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from refnet import activations
+from refnet import activations, layers
 from refnet.activations import REGISTRY, naming
 from refnet.errors import ArgumentError, DTypeError
 
@@ -116,3 +116,10 @@ def test_layer_readers_are_asked(monkeypatch):
     assert isinstance(activations.get(config), Leaky)
     with pytest.raises(ArgumentError, match=r"activation 'Other' of module 'keras\.layers' unknown"):
         activations.get({**config, "class_name": "Other"})
+
+
+def test_a_class_and_a_malformed_dictionary_are_refused_in_one_sentence():
+    with pytest.raises(DTypeError, match="cannot be serialized"):
+        activations.serialize(layers.ReLU)
+    with pytest.raises(ArgumentError, match="a dictionary from serialize"):
+        activations.get({"class_name": [], "config": {}})

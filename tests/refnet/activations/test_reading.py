@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import math
 
 import numpy as np
@@ -9,6 +10,15 @@ import pytest
 
 from refnet.activations.reading import as_floating, itself, narrow, row_terms
 from refnet.errors import DTypeError, ShapeError
+
+
+class Tensor:
+    """What NumPy reads as an array of float64, as it does the tensors of TensorFlow and PyTorch."""
+
+    dtype = "float64"
+
+    def __array__(self, dtype=None, copy=None):
+        return np.ones(1, np.float64)
 
 
 @pytest.mark.parametrize(
@@ -76,3 +86,13 @@ def test_row_terms_carry_what_the_difference_loses():
     x = np.array([[0.1, 700.0]])
     right = float(np.exp(np.longdouble(0.1) - np.longdouble(700.0)))
     assert abs(row_terms(x, itself)[1][0, 0] - right) <= 2 * np.spacing(right)
+
+
+def test_a_mask_is_not_lost():
+    with pytest.raises(DTypeError, match=r"^who: input is a masked array, whose mask would be lost; accepted"):
+        as_floating(np.ma.array([1.0, 2.0], mask=[True, False]), "who")
+
+
+@pytest.mark.parametrize("given", [array.array("d", [1.0]), memoryview(np.ones(1)), Tensor()])
+def test_what_has_a_dtype_keeps_it(given):
+    assert as_floating(given, "who").dtype == np.float64

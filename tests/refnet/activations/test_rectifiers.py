@@ -8,6 +8,7 @@ import mpmath
 import numpy as np
 import pytest
 
+from parity.truth import right
 from refnet import activations
 from tests.refnet.activations.judge import bits, rounded
 
@@ -78,3 +79,15 @@ def test_sparse_plus_next_to_its_ties():
     expected = f32(*(rounded((mpmath.mpf(float(v)) + 1) ** 2 / 4, np.float32) for v in x))
     assert bits(activations.sparse_plus.numpy(x)) == bits(expected)
     assert bits(activations.sparse_plus(x)) == bits(expected)
+
+
+def test_relu_is_rounded_once_where_x_or_the_threshold_is_tiny():
+    relu = activations.relu
+    steep = relu.with_parameters(negative_slope=0.3, threshold=1.25)
+    tiny = np.float32([-1e-20, 1e-20, -1e-44, 1e-44, -0.0, 0.0])
+    assert steep(tiny).tobytes() == right(steep, tiny).tobytes() == steep.numpy(tiny).tobytes()
+    low = relu.with_parameters(negative_slope=0.75, threshold=1e-30)
+    large = -np.float32(1.0) - np.arange(64, dtype=np.float32) * np.float32(2**-23)
+    assert low(large).tobytes() == right(low, large).tobytes() == low.numpy(large).tobytes()
+    for end in (-np.inf, np.nan, np.inf):
+        assert np.array_equal(steep([end]), np.float32([end]), equal_nan=True)

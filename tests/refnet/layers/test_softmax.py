@@ -49,6 +49,7 @@ def test_mask():
     assert not y[..., 1].any()
     np.testing.assert_array_max_ulp(y[..., mask], SOFTMAX(X[..., mask]), 1)
     np.testing.assert_array_equal(layers.Softmax()(X, mask=mask * 0.7), y)
+    np.testing.assert_array_equal(layers.Softmax()(X, mask), y)  # Keras' second argument
 
 
 def test_a_row_that_is_masked_as_a_whole_is_zero():

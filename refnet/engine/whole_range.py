@@ -1,0 +1,85 @@
+"""The compiled words for users' formulas: right for every float64 argument, which the book's formulas do not need.
+
+The words of `refnet.engine.elementary` stop where a float32 result has long been 0 or inf: exp at 700 and -700, the
+normal distribution at 14.6. A formula of the book never shows it; log1p(exp(x)) of a user's would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from refnet import elementary
+from refnet.engine import pair_words
+from refnet.engine.elementary import FEWER_DIGITS, exp as short_exp, expm1 as short_expm1
+from refnet.engine.pairs import Pair, rounded
+from refnet.engine.trace import Number, fma, select
+
+__all__ = ["WHOLE_RANGE"]
+
+INFINITY = float("inf")
+
+
+def _number(*values: Any) -> tuple[Number, ...]:
+    """Return all as Numbers; at least one of them must be one."""
+    for value in values:
+        if isinstance(value, Number):
+            return tuple(value.lift(other) for other in values)
+    raise TypeError("a formula calls a word on constants only")
+
+
+def _root(x: Number) -> Number:
+    """Return exp(x / 2), whose square overflows and underflows where exp(x) does."""
+    half = short_exp(x * 0.5)
+    return Number(half.builder, half.value)
+
+
+def exp(x: Any) -> Number:
+    """Return e^x."""
+    root = _root(*_number(x))
+    return root * root
+
+
+def exp_sum(high: Any, low: Any) -> Number:
+    """Return exp(high + low)."""
+    high, low = _number(high, low)
+    power = exp(high)
+    return select(power == INFINITY, power, fma(power, low, power))
+
+
+def exp_times(a: Any, high: Any, low: Any) -> Number:
+    """Return a exp(high + low), where exp alone may be 0 and the product is not."""
+    a, high, low = _number(a, high, low)
+    root = select(high < -1400.0, high.constant(0.0), _root(high))
+    product = a * root * root
+    return select(abs(product) == INFINITY, product, fma(product, low, product))
+
+
+def expm1(x: Any) -> Number:
+    """Return e^x - 1."""
+    (x,) = _number(x)
+    near = short_expm1(x)
+    return select(x > 700.0, exp(x), Number(near.builder, near.value))
+
+
+def normal_cdf(x: Any) -> Number:
+    """Return the normal distribution function."""
+    return rounded(pair_words.normal_cdf(Pair(*_number(x))))
+
+
+def normal_cdf_times(a: Any, x: Any) -> Number:
+    """Return a times the normal distribution function of x."""
+    a, x = _number(a, x)
+    # From -38.6 on the function alone is 0, and its word stops at -40.
+    return select(x < -40.0, a * 0.0, rounded(pair_words.normal_cdf_times(Pair(a), Pair(x))))
+
+
+#: word of refnet.elementary -> its reading
+WHOLE_RANGE: dict[Callable[..., Any], Callable[..., Number]] = FEWER_DIGITS | {
+    elementary.exp: exp,
+    elementary.exp_sum: exp_sum,
+    elementary.exp_times: exp_times,
+    elementary.expm1: expm1,
+    elementary.normal_cdf: normal_cdf,
+    elementary.normal_cdf_times: normal_cdf_times,
+}
