@@ -270,8 +270,9 @@ class Activation:
         if self.derivative is None:
             raise ArgumentError(f"activation {self.name!r}: slope takes elementwise activations with a derivative")
         x = as_floating(x, f"activation {self.name!r}")
+        wide = x.astype(np.float64)
         # 1e100 stands for inf: every derivative here has reached its limit there, and its cube is still finite.
-        wide = np.clip(x.astype(np.float64), -1e100, 1e100)
+        wide = np.where(np.isinf(wide), np.copysign(1e100, wide), np.clip(wide, -1e307, 1e307))
         with np.errstate(all="ignore"):
             y = self.derivative(elementary, wide, **self.parameters_in(x.dtype))
             return narrow(np.where(np.isnan(wide), np.nan, y), x.dtype)

@@ -202,6 +202,13 @@ def test_parameters_beyond_float64_and_beyond_the_dtype():
         assert activations.relu(np.float16([1.0, 9.0]), max_value=70000).tolist() == [1.0, 9.0]
 
 
+def test_a_slope_far_out_is_that_of_the_place_not_of_a_limit():
+    far = np.array([1e150, -1e150, 1.7e308, np.inf])
+    np.testing.assert_array_max_ulp(activations.softsign.slope(far)[:2], np.array([1e-300, 1e-300]), 4)
+    np.testing.assert_array_max_ulp(activations.squareplus.slope(far)[1:2], np.array([1e-300]), 4)
+    assert activations.squareplus.slope(far)[2:].tolist() == activations.mish.slope(far)[2:].tolist() == [1.0, 1.0]
+
+
 def test_halves_lie_along_one_axis():
     with pytest.raises(ArgumentError, match=r"axis \(\) names 0 axes; accepted: one"):
         activations.glu(np.ones((2, 4)), axis=())
