@@ -125,6 +125,16 @@ def evaluate(piece: Piece, x: NDArray[Any]) -> NDArray[Any]:
     return y
 
 
+def _in_format(activation: Activation, kind: Format) -> Activation:
+    """Return the activation whose parameters, and the edges that these move, are those of the format."""
+    rounded = activation.parameters_in(kind.dtype)
+    values = {key: old if isinstance(old, bool) else rounded[key] for key, old in activation.parameters.items()}
+    if values == activation.parameters:
+        return activation
+    moved = {key: function(**values) for key, function in activation.moving.items()}
+    return dataclasses.replace(activation, parameters=values, **moved)
+
+
 class Model:
     """The pieces of one activation in one format, made when first asked for.
 
@@ -137,10 +147,7 @@ class Model:
     """
 
     def __init__(self, activation: Activation, kind: Format) -> None:
-        rounded = activation.parameters_in(kind.dtype)  # flags stay as they are
-        self.activation = activation.with_parameters(
-            **{key: value for key, value in rounded.items() if not isinstance(activation.parameters[key], bool)}
-        )
+        self.activation = _in_format(activation, kind)
         self.kind = kind
         self.wide = wide_type(kind)
         self.parameters = activation.parameters_in(kind.dtype)
