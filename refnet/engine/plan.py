@@ -176,7 +176,8 @@ class Chain:
 
     def __call__(self, x: NDArray[Any]) -> NDArray[Any]:
         """x (rows, in), C-contiguous and of the chain's dtype -> y (rows, out)."""
-        rows = x.size // self.width if self.width else len(x)  # x.shape may be set by another thread meanwhile
+        # Another thread may set x.shape meanwhile. The width may be one of NumPy's integers.
+        rows = int(x.size // self.width) if self.width else len(x)
         y = np.empty((rows, self.out_width), self.dtype)
         threads = team(rows * self.work) if rows >= self.parallel_rows else 1
         part = self._part(rows, threads) if threads > 1 else rows

@@ -307,3 +307,12 @@ def test_scratch_memory_does_not_grow_with_the_batch(net, width):
     assert chain.tile % 8 == 0
     least = LARGE_TILE_ROWS if 4 * width * width > LARGE_WEIGHT else 8
     assert chain.scratch_bytes <= max(3 * 256 * 1024, 2 * least * width * 4 + 8 * 6 * width + 64 * 1024)
+
+
+def test_a_width_of_numpy_and_a_shape_set_meanwhile():
+    weight = np.ones((5, 3), np.float32)
+    chain = Chain([Matmul(weight, None)], np.int64(5), np.dtype("float32"))
+    x = np.arange(20, dtype=np.float32).reshape(4, 5)
+    expected = chain(x).tobytes()
+
+    assert chain(x.reshape(20, 1)).tobytes() == expected  # as many rows as fit, and none beyond
