@@ -14,7 +14,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from refnet.engine.machine import machine
-from refnet.engine.vectors import NUMBERS, address_as, fma, load, size_of, splat, store
+from refnet.engine.vectors import NUMBERS, address_as, fma, load, size_of, splat, store, unless_0
 
 __all__ = ["column_of"]
 
@@ -40,8 +40,10 @@ def column_of(dtype: str) -> Any:
             zero = ir.Constant(vector, None)
             sums = _loop(builder, I64(0), squares, lanes, zero, lambda i, sums: _square(builder, rows, w, i, sums))
             sums = _loop(builder, squares, k, 1, sums, lambda i, sums: _single(builder, rows, w, i, sums))
-            sums = _unless_0(builder, add, sums, lambda: builder.fadd(load(builder, vector, z), sums))
-            sums = _unless_0(builder, bias, sums, lambda: builder.fadd(sums, _spread(builder, bias, vector)))
+            ((sums,),) = unless_0(builder, add, [[sums]], lambda: [[builder.fadd(load(builder, vector, z), sums)]])
+            ((sums,),) = unless_0(
+                builder, bias, [[sums]], lambda: [[builder.fadd(sums, _spread(builder, bias, vector))]]
+            )
             store(builder, sums, z)
             return ctx.get_dummy_value()
 
@@ -115,19 +117,4 @@ def _loop(builder: Any, first: Any, end: Any, step: int, value: Any, body: Any) 
     result = builder.phi(value.type)
     result.add_incoming(value, before)
     result.add_incoming(changed, last)
-    return result
-
-
-def _unless_0(builder: Any, condition: Any, value: Any, other: Any) -> Any:
-    """Emit: the value that ``other`` computes if the condition is not 0, else this one."""
-    before = builder.block
-    branch, after = builder.append_basic_block("other"), builder.append_basic_block("other.end")
-    builder.cbranch(builder.icmp_signed("!=", condition, I64(0)), branch, after)
-    builder.position_at_end(branch)
-    changed = other()
-    builder.branch(after)
-    builder.position_at_end(after)
-    result = builder.phi(value.type)
-    result.add_incoming(value, before)
-    result.add_incoming(changed, branch)
     return result

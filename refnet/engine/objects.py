@@ -35,16 +35,14 @@ _addresses: dict[str, int] = {}
 _engines: list[Any] = []  # code that LLVM has loaded; it must live as long as its addresses
 _compiled: list[str] = []
 
-_compiling = threading.Lock()  # held by the thread that compiles, which may outlive a call that Ctrl-C has ended
 
 #: A compiler thread's stack: LLVM needs some, whatever the program has chosen for its own threads.
 STACK_BYTES = 16 << 20
 
 # A fork waits until no other thread compiles or loads: LLVM's and numba's state is then whole in the child too, and
-# the locks are none that a thread holds which does not exist there.
+# the lock is not one that a thread holds which does not exist there.
 if hasattr(os, "register_at_fork"):
-    for each in (_compiling, _lock):  # taken in the opposite order
-        os.register_at_fork(before=each.acquire, after_in_parent=each.release, after_in_child=each.release)
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def native(name: str, recipe: Recipe, *, keep: bool = True) -> int:
@@ -63,11 +61,11 @@ def native(name: str, recipe: Recipe, *, keep: bool = True) -> int:
     keep = keep and machine().vector_bytes > 16
     with _lock:
         address = _addresses.get(name)
-        if address is None:
-            entry = _read(name) if keep else None
-            address = _apart(lambda: _made(name, recipe, keep)) if entry is None else _load(*entry)
-            _addresses[name] = address
-        return address
+        entry = _read(name) if keep and address is None else None
+        if entry is not None:
+            address = _addresses[name] = _load(*entry)
+    # The lock is free meanwhile: who compiles may need it, and a formula of a user's may call another activation.
+    return _apart(lambda: _made(name, recipe, keep)) if address is None else address
 
 
 def compile_count() -> int:
@@ -116,14 +114,15 @@ def _base_folder() -> Path | None:
 
 
 def _made(name: str, recipe: Recipe, keep: bool) -> int:
-    """Compile a function, unless a call that was given up has done it by now; return its address."""
-    address = _addresses.get(name)
-    if address is None:
-        entry = _compile(name, recipe)
-        if keep:
-            _write(name, *entry)
-        address = _addresses[name] = _load(*entry)
-    return address
+    """Compile a function, unless another thread has done it by now; return its address."""
+    with _lock:
+        address = _addresses.get(name)
+        if address is None:
+            entry = _compile(name, recipe)
+            if keep:
+                _write(name, *entry)
+            address = _addresses[name] = _load(*entry)
+        return address
 
 
 def _apart(work: Callable[[], int]) -> int:
@@ -135,22 +134,22 @@ def _apart(work: Callable[[], int]) -> int:
     failure: list[BaseException] = []
 
     def run() -> None:
-        with _compiling:
-            try:
-                outcome.append(work())
-            except BaseException as error:  # it is the caller's
-                failure.append(error)
+        try:
+            outcome.append(work())
+        except BaseException as error:  # it is the caller's
+            failure.append(error)
 
     if threading.current_thread() is not threading.main_thread():
-        run()
-    else:
-        chosen = threading.stack_size(STACK_BYTES)
-        try:
-            thread = threading.Thread(target=run, name="refnet compiles")
-            thread.start()
-        finally:
-            threading.stack_size(chosen)
-        thread.join()
+        return work()
+    chosen = threading.stack_size(STACK_BYTES)
+    try:
+        thread = threading.Thread(target=run, name="refnet compiles")
+        thread.start()
+    except RuntimeError:  # no more threads: at the end of the interpreter, or by a limit of the system
+        return work()
+    finally:
+        threading.stack_size(chosen)
+    thread.join()
     if failure:
         raise failure[0]
     return outcome[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -125,6 +126,24 @@ def prefetch(builder: Any, address: Any, write: bool = False, level: int = 1) ->
     signature = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
     function = builder.module.globals.get(name) or ir.Function(builder.module, signature, name)
     builder.call(function, [pointer, I32(int(write)), I32(4 - level), I32(1)])  # LLVM's 3 is the first level; data
+
+
+def unless_0(builder: Any, condition: Any, values: list[list[Any]], other: Callable[[], list[list[Any]]]) -> Any:
+    """Emit: the values that ``other`` computes if the condition is not 0, else these."""
+    before = builder.block
+    branch, after = builder.append_basic_block("other"), builder.append_basic_block("other.end")
+    builder.cbranch(builder.icmp_signed("!=", condition, I64(0)), branch, after)
+    builder.position_at_end(branch)
+    others = other()
+    builder.branch(after)
+    builder.position_at_end(after)
+    results = []
+    for row, other_row in zip(values, others, strict=True):
+        results.append([builder.phi(value.type) for value in row])
+        for result, value, other_value in zip(results[-1], row, other_row, strict=True):
+            result.add_incoming(value, before)
+            result.add_incoming(other_value, branch)
+    return results
 
 
 def _intrinsic(builder: Any, name: str, vector: Any, signature: Any) -> Any:

@@ -13,6 +13,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,6 +59,22 @@ def interrupted_use(seconds: float) -> None:
         activation_kernel(activations.get("relu"), "float32")
         time.sleep(60)
     first_use()
+
+
+def nested_use() -> None:
+    """Use a formula that calls another activation while it is compiled, and compile where no thread can be had."""
+
+    def tilted(x: Any) -> Any:
+        return x * float(activations.softmax(np.ones(4, np.float32))[0])
+
+    block = activations.activation("x / 4", exact=lambda m, x: x / 4, derivative=lambda m, x: 0.25)(tilted)
+    right = block(np.array([8.0], np.float32)).tolist() == [2.0]
+
+    def refused(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    threading.Thread.start = refused  # type: ignore[method-assign]
+    print(right, activations.tanh(np.zeros(1, np.float32)).tolist() == [0.0])
 
 
 def entries(folder: Path) -> list[Path]:
@@ -172,6 +189,10 @@ def test_what_has_changed_on_disk_since_it_was_loaded_is_not_kept(tmp_path):
 @pytest.mark.parametrize("seconds", [0.02, 0.1, 0.3, 1.0])
 def test_ctrl_c_in_the_first_call_does_not_break_the_next(tmp_path, seconds):
     assert run_apart(interrupted_use, seconds, REFNET_CACHE_DIR=str(tmp_path)) == "1 True\n"
+
+
+def test_a_formula_may_call_another_activation_and_no_thread_need_be_had(tmp_path):
+    assert run_apart(nested_use, timeout=60, REFNET_CACHE_DIR=str(tmp_path)) == "True True\n"
 
 
 @pytest.mark.parametrize("name", ["XDG_CACHE_HOME", "HOME"])
