@@ -129,7 +129,7 @@ def prefetch(builder: Any, address: Any, write: bool = False, level: int = 1) ->
 
 
 def unless_0(builder: Any, condition: Any, values: list[list[Any]], other: Callable[[], list[list[Any]]]) -> Any:
-    """Emit: the values that ``other`` computes if the condition is not 0, else these."""
+    """Emit: the rows of values that ``other`` computes if the condition is not 0, else these."""
     before = builder.block
     branch, after = builder.append_basic_block("other"), builder.append_basic_block("other.end")
     builder.cbranch(builder.icmp_signed("!=", condition, I64(0)), branch, after)

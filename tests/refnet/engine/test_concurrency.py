@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import copy
 import itertools
 import multiprocessing
@@ -12,6 +13,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -174,6 +176,54 @@ def test_a_copy_computes_the_same_bits_before_and_after_the_first_call(copied):
 
         assert early(x).tobytes() == expected
         assert late(x).tobytes() == expected
+
+
+@contextlib.contextmanager
+def weights_that_change(model: Any) -> Iterator[None]:
+    """Set all weights to 0 and to 1 in turns, in another thread."""
+    values = [[np.full(array.shape, n) for array in model.get_weights()] for n in range(2)]
+    model.set_weights(values[0])
+    stop = threading.Event()
+
+    def change() -> None:
+        while not stop.is_set():
+            for each in values:
+                model.set_weights(each)
+
+    changer = threading.Thread(target=change)
+    changer.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        changer.join()
+
+
+def different(model: Any) -> int:
+    """Return how many different numbers a model's weights are."""
+    return len({value for array in model.weights for value in array.flat})
+
+
+def many_layers() -> Any:
+    inner = refnet.Sequential([layers.Dense(3) for _ in range(10)])
+    return refnet.Sequential([refnet.Input((3,)), *(layers.Dense(3) for _ in range(20)), inner])
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_copy_has_the_weights_of_one_moment(copied):
+    model = many_layers()
+    with weights_that_change(model):
+        copies = [copied(model) for _ in range(60)]
+
+    assert [different(other) for other in copies] == [1] * 60
+    assert not any(array.flags.writeable for other in copies for array in other.weights)
+
+
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_a_forked_child_has_the_weights_of_one_moment():
+    model = many_layers()
+    with weights_that_change(model):
+        assert [in_child(lambda: different(model) == 1) for _ in range(60)] == [0] * 60
 
 
 def test_weights_that_change_meanwhile_give_old_or_new_results_whole():

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import copy
 import gc
-import os
 import pickle
 import threading
 import weakref
@@ -441,62 +440,6 @@ def test_whoever_calls_sees_old_weights_or_new_ones():
     assert seen <= allowed
     model.set_weights(weights(3))
     assert float(model(np.ones((1, 4)))[0, 0]) == 183.0
-
-
-def pickled(model):
-    return pickle.loads(pickle.dumps(model))
-
-
-@pytest.mark.parametrize("how", [copy.deepcopy, pickled])
-def test_a_copy_has_the_weights_of_one_moment(how):
-    inner = Sequential([layers.Dense(3) for _ in range(10)])
-    model = Sequential([Input((3,)), *(layers.Dense(3) for _ in range(10)), inner])
-    stop = threading.Event()
-
-    def change():
-        values = [[np.full(array.shape, n) for array in model.get_weights()] for n in range(2)]
-        while not stop.is_set():
-            for each in values:
-                model.set_weights(each)
-
-    model.set_weights([np.zeros(array.shape) for array in model.get_weights()])
-    changer = threading.Thread(target=change)
-    changer.start()
-    try:
-        copies = [how(model) for _ in range(60)]
-    finally:
-        stop.set()
-        changer.join()
-    assert all(len({value for array in other.get_weights() for value in array.flat}) == 1 for other in copies)
-    assert not any(array.flags.writeable for other in copies for array in other.weights)
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
-def test_a_forked_child_has_the_weights_of_one_moment():
-    model = Sequential([Input((3,)), *(layers.Dense(3) for _ in range(40))])
-    stop = threading.Event()
-    values = [[np.full(array.shape, n) for array in model.get_weights()] for n in range(2)]
-    model.set_weights(values[0])
-
-    def change():
-        while not stop.is_set():
-            for each in values:
-                model.set_weights(each)
-
-    changer = threading.Thread(target=change)
-    changer.start()
-    codes = []
-    try:
-        for _ in range(60):
-            child = os.fork()
-            if child == 0:
-                os._exit(len({value for array in model.weights for value in array.flat}))
-            codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-    finally:
-        stop.set()
-        changer.join()
-    assert codes == [1] * 60
 
 
 def test_many_threads_build_one_set_of_weights():
