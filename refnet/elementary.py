@@ -25,6 +25,7 @@ __all__ = [
     "exp_times",
     "expm1",
     "fma",
+    "hyperbola_gap",
     "log1p",
     "log1p_unit",
     "maximum",
@@ -34,7 +35,6 @@ __all__ = [
     "ratio",
     "seldom",
     "sqrt",
-    "sqrt_low",
     "sum_odd",
     "where",
 ]
@@ -180,15 +180,24 @@ def ratio(a: Any, b: Any, c: Any) -> Any:
     return np.where(np.isfinite(residual) & (residual != 0.0), quotient + residual / total, quotient)[()]
 
 
-def sqrt_low(square: Any, root: Any) -> Any:
-    """Return what the rounding of the square root took away, to be added to it.
+def hyperbola_gap(x: Any, b: Any) -> Any:
+    """Return (sqrt(x^2 + b) - |x|) / 2: the hyperbola's distance from its asymptotes, where root and |x| cancel.
+
+    Evaluated as (b/2) / (sqrt(x^2 + b) + |x|), with what the rounding of the root took away. Where x^2 would overflow
+    the root is |x|, and the fraction's parts are halved so that their sum does not.
 
     Examples
     --------
-    >>> float(sqrt_low(2.0, 1.4142135623730951))  # sqrt(2) is 1.41421356237309504880...
-    -9.667293313452912e-17
+    >>> x = np.array([0.0, 1e8])
+    >>> hyperbola_gap(x, 4.0), (np.sqrt(x * x + 4.0) - x) / 2.0
+    (array([1.e+00, 1.e-08]), array([1.00000000e+00, 7.45058060e-09]))
     """
-    return fma(-root, root, square) / (2.0 * root)
+    a = absolute(x)
+    far = a > 1e150
+    square = fma(x, x, b)
+    root = where(far, a, maximum(sqrt(square), 1e-300))
+    low = where(far, 0.0, fma(-root, root, square) / (2.0 * root))
+    return ratio(0.25 * b, 0.5 * root, 0.5 * (a + low))
 
 
 def normal_cdf(x: Any) -> Any:

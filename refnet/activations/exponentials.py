@@ -14,13 +14,12 @@ from refnet.elementary import (
     exp_times,
     expm1,
     fma,
+    hyperbola_gap,
     log1p_unit,
     maximum,
     minimum,
     ratio,
     seldom,
-    sqrt,
-    sqrt_low,
     sum_odd,
     where,
 )
@@ -223,8 +222,7 @@ def squareplus(x: Any, b: float = 4.0) -> Any:
     .. math:: \mathrm{squareplus}(x) = \frac{x + \sqrt{x^2 + b}}{2}
 
     ``b`` sets how round the corner is; with b = 0 it is relu, below 0 it is NaN near 0. Evaluated as max(x, 0) plus
-    (b/2) / (sqrt(x^2 + b) + |x|), since x and the root cancel for negative x (Keras loses 176 ulp at -16.6). Where
-    x^2 would overflow the root is |x|, and the fraction's two parts are halved so that their sum does not.
+    (b/2) / (sqrt(x^2 + b) + |x|), since x and the root cancel for negative x (Keras loses 176 ulp at -16.6).
 
     Examples
     --------
@@ -232,10 +230,7 @@ def squareplus(x: Any, b: float = 4.0) -> Any:
     >>> activations.squareplus([-10000.0, 0.0, 10000.0])
     array([1.e-04, 1.e+00, 1.e+04], dtype=float32)
     """
-    square = fma(x, x, b)
-    root = where(absolute(x) > 1e150, absolute(x), maximum(sqrt(square), 1e-300))
-    low = where(absolute(x) > 1e150, 0.0, sqrt_low(square, root))
-    return maximum(x, 0.0) + ratio(0.25 * b, 0.5 * root, 0.5 * (absolute(x) + low))
+    return maximum(x, 0.0) + hyperbola_gap(x, b)
 
 
 @activation(

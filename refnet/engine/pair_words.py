@@ -233,9 +233,12 @@ def normal_cdf(x: Any) -> Pair:
     return normal_cdf_times(1.0, x)
 
 
-def sqrt_low(square: Any, root: Any) -> Pair:
-    """Return 0: a root that is a pair has it already."""
-    return Pair(pair_of(square, root)[1].high.constant(0.0))
+def hyperbola_gap(x: Any, b: Any) -> Pair:
+    """Return (sqrt(x^2 + b) - |x|) / 2; where x^2 would overflow the root is |x|."""
+    x, b = pair_of(x, b)
+    a = absolute(x)
+    root = where(a > 1e150, a, pairs.maximum(pairs.sqrt(x * x + b), 1e-300))
+    return (b * 0.25) / (root * 0.5 + a * 0.5)
 
 
 #: word of refnet.elementary -> its reading in pairs
@@ -247,6 +250,7 @@ IN_PAIRS: dict[Callable[..., Any], Callable[..., Pair]] = {
     elementary.exp_times: exp_times,
     elementary.expm1: expm1,
     elementary.fma: pairs.fma,
+    elementary.hyperbola_gap: hyperbola_gap,
     elementary.log1p: log1p,
     elementary.log1p_unit: log1p_unit,
     elementary.maximum: pairs.maximum,
@@ -256,7 +260,6 @@ IN_PAIRS: dict[Callable[..., Any], Callable[..., Pair]] = {
     elementary.ratio: pairs.ratio,
     elementary.seldom: pairs.seldom,
     elementary.sqrt: pairs.sqrt,
-    elementary.sqrt_low: sqrt_low,
     elementary.sum_odd: pairs.total,
     elementary.where: where,
 }

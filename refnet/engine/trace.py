@@ -75,7 +75,9 @@ class Number:
 
     def constant(self, value: float) -> Number:
         """Return a constant of the same code, in every lane."""
-        return Number(self.builder, like(self.value.type, ir.Constant(F64, float(value))))
+        kind = self.value.type
+        number = kind.element if isinstance(kind, ir.VectorType) else kind
+        return Number(self.builder, like(kind, ir.Constant(number, float(value))))
 
     def _emit(self, instruction: str, left: Number | float, right: Number | float) -> Number:
         a, b = _alike(self.builder, self.lift(left).value, self.lift(right).value)
@@ -255,6 +257,18 @@ def absolute(x: Number) -> Number:
 def copysign(x: Number | float, sign: Number) -> Number:
     """Return x with the sign bit of ``sign``."""
     return _call("llvm.copysign", sign.lift(x), sign)
+
+
+def in_float32(x: Number) -> Number:
+    """Return the number rounded to float32, to compute with in float32."""
+    kind = ir.VectorType(F32, x.value.type.count) if isinstance(x.value.type, ir.VectorType) else F32
+    return Number(x.builder, x.builder.fptrunc(x.value, kind) if x.narrow is None else x.narrow)
+
+
+def in_float64(x: Number) -> Number:
+    """Return a number of float32 as a float64."""
+    kind = ir.VectorType(F64, x.value.type.count) if isinstance(x.value.type, ir.VectorType) else F64
+    return Number(x.builder, x.builder.fpext(x.value, kind))
 
 
 def sqrt(x: Number) -> Number:

@@ -57,6 +57,17 @@ def test_squareplus_does_not_overflow():
     np.testing.assert_array_equal(activations.squareplus.numpy(x), [1e-308, 1e308, 1e-200, 1e160])
 
 
+def test_squareplus_below_a_tie_of_subnormal_numbers_is_rounded_down():
+    """b / 4|x| lies halfway between two subnormal float32 numbers, and the true value is a little less."""
+    b, unit = float(np.float32(1e-4)), 2.0**-149
+    for power in range(95, 116):
+        halves = b / 4 / 2.0**power / (unit / 2)
+        if halves % 2 == 1:
+            break
+    y = activations.squareplus(np.array([-(2.0**power)], np.float32), b=1e-4)
+    assert float(y[0]) == (halves - 1) / 2 * unit
+
+
 def test_softplus_is_x_beyond_its_reach():
     x = np.array([40.0, 1e30], np.float32)
     np.testing.assert_array_equal(activations.softplus(x), x)

@@ -65,6 +65,21 @@ def test_error_in_ulp_of_float64(word, dtype):
         assert worst <= bounds[dtype == "float32"]
 
 
+@pytest.mark.parametrize(("dtype", "bound"), [("float64", 0.51), ("float32", 1.6)])
+@pytest.mark.parametrize("b", [4.0, 1e-4, 9e5, 1e-9, 1e30])
+def test_hyperbola_gap(b, dtype, bound):
+    word = reading("hyperbola_gap", dtype)
+    run = numba.vectorize([numba.float64(numba.float64, numba.float64)])(lambda x, b: word(x, b))
+    rng = np.random.default_rng(0)
+    xs = np.concatenate([np.ldexp(1 + rng.random(600), rng.integers(-30, 80, 600)), rng.normal(0, 3, 600)])
+    xs = xs.astype(np.float32).astype(np.float64)
+
+    with mp.workprec(400):
+        worst = max(ulps(y, (mp.sqrt(mp.mpf(x) ** 2 + b) - abs(x)) / 2) for x, y in zip(xs, run(xs, b), strict=True))
+
+    assert worst <= bound
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("word", ["exp", "expm1", "log1p", "normal_cdf"])
 def test_special_values_are_numpys(word):

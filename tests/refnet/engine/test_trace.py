@@ -17,6 +17,8 @@ from refnet.engine.trace import (
     copysign,
     fma,
     from_bits,
+    in_float32,
+    in_float64,
     looked_up,
     polynomial,
     seldom,
@@ -46,6 +48,12 @@ def test_functions():
     assert run(lambda x: (absolute(x), sqrt(-x), copysign(2.0, x)), -9.0) == (9.0, 3.0, -2.0)
     assert run(lambda x: (polynomial((1.0, 2.0, 3.0), x),), 10.0) == 123.0
     assert run(lambda x: (from_bits(bits_of(x)),), 0.3) == 0.3
+
+
+def test_float32_inside():
+    third = float(np.float32(1.0) / np.float32(3.0))
+    assert run(lambda x: (in_float64(1.0 / in_float32(x)),), 3.0 + 2.0**-40) == third
+    assert run(lambda x: (in_float64(sqrt(in_float32(x))),), 2.0) == float(np.sqrt(np.float32(2.0)))
 
 
 def test_bits_are_integers():
