@@ -166,7 +166,7 @@ def silu(x: Any) -> Any:
     array([-0.23840584,  0.        ,  1.7615942 ], dtype=float32)
     """
     held = maximum(x, -1500.0)
-    below = -absolute(held)
+    below = -absolute(x)
     e, x_e = exp(below), exp_times(held, below, 0.0)
     usual = ratio(where(x >= 0.0, held, x_e), 1.0, e)
     return seldom(absolute(x) < NEAR_ZERO, lambda: sum_odd(0.5 * x, x * x * (0.25 - x * x * (1.0 / 48.0))), usual)
@@ -297,8 +297,8 @@ def mish(x: Any) -> Any:
     >>> activations.mish([-2.0, 0.0, 2.0])
     array([-0.2525015,  0.       ,  1.943959 ], dtype=float32)
     """
-    x = maximum(x, -1500.0)
+    held = maximum(x, -1500.0)
     below = minimum(x, 20.0)
     e = exp(below)
     n = fma(e, e, 2.0 * e)
-    return seldom(x < -40.0, lambda: exp_times(x, below, 0.0), x * ratio(n, 2.0, n))
+    return seldom(x < -40.0, lambda: exp_times(held, below, 0.0), held * ratio(n, 2.0, n))

@@ -113,6 +113,6 @@ def gelu(x: Any, approximate: bool = False) -> Any:
     >>> activations.gelu([-2.0, 0.0, 2.0], approximate=True)
     array([-0.04540231,  0.        ,  1.9545977 ], dtype=float32)
     """
-    x = maximum(x, -100.0)
-    second_order = SQRT_1_OVER_2PI * x * x * (1.0 - x * x / 6.0)
-    return seldom(absolute(x) < NEAR_ZERO, lambda: sum_odd(0.5 * x, second_order), normal_cdf_times(x, x))
+    held = maximum(x, -100.0)
+    second_order = SQRT_1_OVER_2PI * held * held * (1.0 - held * held / 6.0)
+    return seldom(absolute(x) < NEAR_ZERO, lambda: sum_odd(0.5 * x, second_order), normal_cdf_times(held, x))
