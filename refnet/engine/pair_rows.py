@@ -16,12 +16,13 @@ from refnet.engine.pairs import Pair
 from refnet.engine.rows import highest, sum_of, sum_of_pairs, top, total_of_pairs
 from refnet.engine.rowwise import WIDE, by_length, clear, no_limit, room, senseless
 from refnet.engine.table import BLOCK
-from refnet.engine.trace import Number, select
+from refnet.engine.trace import Number, absolute, seldom, select
 
 #: Which of a rowwise formula's arguments (x, highest, term, rest) are pairs.
 LOWS = (False, False, True, True)
 
 SHIFT = 2.0**200  # terms and their sum are kept so much larger, since many a term would be subnormal and inexact
+TINY = 2.0**-900  # a term below this, or its low part, or a result that is proportional to it, may be subnormal
 
 
 def _term_below(x: Number, top: Number) -> tuple[Number, Number]:
@@ -29,6 +30,26 @@ def _term_below(x: Number, top: Number) -> tuple[Number, Number]:
     term = pairs.where(x == top, 0.0, exp_times(SHIFT, Pair(x) - Pair(top), 0.0))
     assert term.low is not None
     return term.high, term.low
+
+
+def _result(reading: Reading) -> Any:
+    """Return the formula as a function of an entry, its row's highest, term and rest, both times `SHIFT`.
+
+    A term so small that it or the result may be subnormal goes in as it is, and the result is made smaller after it:
+    a formula whose value is as small as that is linear in the term.
+    """
+
+    def result(x: Number, top: Number, high: Number, low: Number, rest: Number, rest_low: Number) -> Number:
+        sums = rest * (1.0 / SHIFT), rest_low * (1.0 / SHIFT)
+        term = select(x == top, 1.0 + high * (1.0 / SHIFT), high * (1.0 / SHIFT))
+        usual = reading(x, top, term, low * (1.0 / SHIFT), *sums)
+
+        def small() -> Number:
+            return select(absolute(usual) < TINY, reading(x, top, high, low, *sums) * (1.0 / SHIFT), usual)
+
+        return seldom((high > 0.0) & (high < SHIFT * TINY), small, usual)
+
+    return result
 
 
 def rowwise(reading: Reading) -> Any:
@@ -41,8 +62,7 @@ def _one_by_one(reading: Reading) -> Any:
 
     def terms_of(x: Number, top: Number) -> tuple[Number, ...]:
         high, low = _term_below(x, top)
-        one = select(x == top, x.constant(1.0), 0.0)
-        return high * (1.0 / SHIFT) + one, low * (1.0 / SHIFT), high, low, one
+        return high, low, high, low, select(x == top, x.constant(1.0), 0.0)
 
     def add(sums: list[Number], values: list[Number]) -> list[Number]:
         total, errors, count = sums
@@ -51,8 +71,10 @@ def _one_by_one(reading: Reading) -> Any:
         assert after.low is not None
         return [after.high, errors + (after.low + low), count + one]
 
+    of_entry = _result(reading)
+
     def result(x: Number, high: Number, low: Number, top: Number, rest: Number, rest_low: Number) -> tuple[Number]:
-        return (reading(x, top, high, low, rest, rest_low),)
+        return (of_entry(x, top, high, low, rest, rest_low),)
 
     find_top, write_nan = top(WIDE), no_limit(WIDE)
     find_terms = over_lanes(terms_of, (WIDE,), (WIDE, WIDE), 1, live=8, fold=add, ahead=(False, True))
@@ -71,8 +93,7 @@ def _one_by_one(reading: Reading) -> Any:
             rest, rest_low = sum_of_pairs(sums, errors, SHIFT * (equal - 1.0))
             if senseless(highest, equal):
                 write_nan(here, columns, highest, work)
-            parameters = (highest, rest * (1.0 / SHIFT), rest_low * (1.0 / SHIFT))
-            find_results(columns, parameters, here, work, lows, there)
+            find_results(columns, (highest, rest, rest_low), here, work, lows, there)
 
     return run
 
@@ -84,10 +105,10 @@ def _in_blocks(reading: Reading) -> Any:
     and the low parts of both; then for each row how many entries are the highest.
     """
 
-    def result(x: Number, top: Number, term: Number, term_low: Number, rest: Number, rest_low: Number) -> tuple[Number]:
-        high, low = term * (1.0 / SHIFT), term_low * (1.0 / SHIFT)
-        high = select(x == top, 1.0 + high, high)
-        return (reading(x, top, high, low, rest * (1.0 / SHIFT), rest_low * (1.0 / SHIFT)),)
+    of_entry = _result(reading)
+
+    def result(*numbers: Number) -> tuple[Number]:
+        return (of_entry(*numbers),)
 
     find_highest, write_nan = highest(WIDE), no_limit(WIDE)
     find_terms = over_lanes(_term_below, (WIDE, WIDE), (WIDE, WIDE), live=8)
