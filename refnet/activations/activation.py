@@ -7,7 +7,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -338,6 +338,10 @@ def activation(text: str, **record: Any) -> Callable[[Callable[..., Any]], Activ
 
     def register(formula: Callable[..., Any]) -> Activation:
         name = formula.__name__
+        if record.get("kind", "elementwise") not in get_args(Kind):
+            raise ArgumentError(
+                f"activation {name!r}: kind is {record['kind']!r}; accepted: {', '.join(get_args(Kind))}"
+            )
         without = record.get("kind") in ("rowwise", "gated")  # their arguments are no parameters
         given = [] if without else list(inspect.signature(formula).parameters.items())[1:]
         defaults = {key: math.nan if p.default is p.empty else _default(p.default) for key, p in given}

@@ -26,9 +26,9 @@ def as_floating(x: ArrayLike, who: str) -> NDArray[Any]:
         raise DTypeError(f"{who}: input is a masked array, whose mask would be lost; accepted: x.filled(value)")
     try:
         array = np.asarray(x)
-    except ValueError as error:
-        raise ShapeError(f"{who}: input is ragged; accepted: rows of one length") from error
-    except TypeError as error:
+    except Exception as error:  # whatever an array-like's own conversion raises
+        if "inhomogeneous" in str(error):
+            raise ShapeError(f"{who}: input is ragged; accepted: rows of one length") from error
         raise DTypeError(f"{who}: input of type {type(x).__name__} is not accepted; accepted: real numbers") from error
     if array.dtype.kind in "iub" or (array.dtype == np.float64 and not given_array):
         return array.astype(np.float32)

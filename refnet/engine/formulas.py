@@ -26,14 +26,13 @@ def with_words(formula: Callable[..., Any], readings: Mapping[Callable[..., Any]
     """Return the formula with every word of `refnet.elementary` replaced by its reading; or the reading of a word."""
     if formula in readings:
         return cast(Callable[..., Any], readings[formula])
-    words = {
-        name: readings[value]
-        for name, value in formula.__globals__.items()
-        if callable(value) and getattr(value, "__hash__", None) and value in readings
-    }
-    return types.FunctionType(
-        formula.__code__, {**formula.__globals__, **words}, formula.__name__, None, formula.__closure__
-    )
+
+    def replaced(value: Any) -> Any:
+        return readings.get(value, value) if callable(value) and getattr(value, "__hash__", None) else value
+
+    words = {name: replaced(value) for name, value in formula.__globals__.items()}
+    closure = tuple(types.CellType(replaced(cell.cell_contents)) for cell in formula.__closure__ or ())
+    return types.FunctionType(formula.__code__, words, formula.__name__, None, closure)
 
 
 def _short_words(formula: Callable[..., Any]) -> Mapping[Callable[..., Any], Callable[..., Number]]:

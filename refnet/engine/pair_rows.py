@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import Any
 
 import numba
@@ -13,7 +14,7 @@ from refnet.engine.intrinsics import load_float64, store_float64
 from refnet.engine.lanes import SUMS, over_lanes
 from refnet.engine.pair_words import exp_times
 from refnet.engine.pairs import Pair
-from refnet.engine.rows import highest, sum_of, sum_of_pairs, top, total_of_pairs
+from refnet.engine.rows import highest, spread, sum_of, sum_of_pairs, top, total_of_pairs
 from refnet.engine.rowwise import WIDE, by_length, clear, no_limit, room, senseless
 from refnet.engine.table import BLOCK
 from refnet.engine.trace import Number, absolute, seldom, select
@@ -93,6 +94,8 @@ def _one_by_one(reading: Reading) -> Any:
             rest, rest_low = sum_of_pairs(sums, errors, SHIFT * (equal - 1.0))
             if senseless(highest, equal):
                 write_nan(here, columns, highest, work)
+            if rest != rest:
+                highest = nan
             find_results(columns, (highest, rest, rest_low), here, work, lows, there)
 
     return run
@@ -104,7 +107,6 @@ def _in_blocks(reading: Reading) -> Any:
     The work space holds five numbers for each entry of the block: its row's highest entry, its term, its row's rest,
     and the low parts of both; then for each row how many entries are the highest.
     """
-
     of_entry = _result(reading)
 
     def result(*numbers: Number) -> tuple[Number]:
@@ -135,6 +137,9 @@ def _in_blocks(reading: Reading) -> Any:
                 top = load_float64(work, start)
                 if senseless(top, equal):
                     write_nan(here + place, columns, top, terms + place)
+                rest = load_float64(rests, start)
+                if rest != rest:
+                    spread(nan, columns, work + place)
             find_results(count * columns, 0, here, work, terms, term_lows, rests, rest_lows, there)
 
     return run

@@ -2,7 +2,8 @@
 
 Short rows go in blocks: what needs a whole row is done row by row, and everything else in loops over the block. Long
 rows go one by one, so that what belongs to the row is computed once and stays in registers. Which way a row goes
-depends on its length alone. Both add up a row's terms in the same order.
+depends on its length alone. Both add up a row's terms in the same order. A NaN is passed over where the highest entry
+is looked for and shows in the sum; a formula then gets NaN for both.
 """
 
 from __future__ import annotations
@@ -119,6 +120,8 @@ def _one_by_one(reading: Reading, share: Reading, stored: str) -> Any:
             rest = sum_of(sums + 8 * SUMS) - 1.0 + sum_of(sums)
             if abs(highest) == inf:
                 rest = infinite(here, columns, highest, work)
+            if rest != rest:
+                highest = nan
             find_results(columns, (highest, rest), here, work, there)
 
     return run
@@ -158,7 +161,7 @@ def _in_blocks(reading: Reading, share: Reading, stored: str) -> Any:
         return (reading(x, top, trace.select(x == top, 1.0 + term, term), share),)
 
     size = NUMBERS[stored][1]
-    load = ACCESS[stored][1]
+    number, load, store = ACCESS[stored]
     find_highest, write_nan = highest(stored), no_limit(stored)
     find_terms = over_lanes(_term_below, (stored, stored), (WIDE,), ahead=(False, True))
     find_shares = over_lanes(lambda rest: (share(rest),), (WIDE,), (WIDE,))
@@ -177,10 +180,14 @@ def _in_blocks(reading: Reading, share: Reading, stored: str) -> Any:
             find_terms(count * columns, 0, here + count * columns * size, there, here, work, terms)
             for r in range(count):
                 start, equal = r * columns, load_float64(of_rows, r)
-                store_float64(of_rows, r, total(terms + 8 * start, columns) + (equal - 1.0))
+                rest = total(terms + 8 * start, columns) + (equal - 1.0)
+                store_float64(of_rows, r, rest)
                 top = types.float64(load(work, start))
                 if senseless(top, equal):
                     write_nan(here + start * size, columns, top, terms + 8 * start)
+                if rest != rest:
+                    for i in range(start, start + columns):
+                        store(work, i, number(nan))
             find_shares(count, 0, of_rows, of_rows)
             for r in range(count):
                 spread(load_float64(of_rows, r), columns, shares + 8 * r * columns)

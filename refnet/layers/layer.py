@@ -315,12 +315,12 @@ class Layer:
         """
         return self._as_input(x)
 
-    def __call__(self, x: ArrayLike, training: bool | None = False) -> NDArray[Any]:
+    def __call__(self, inputs: ArrayLike, training: bool | None = False) -> NDArray[Any]:
         """Return the layer's result, computed by the engine.
 
         Parameters
         ----------
-        x : array_like
+        inputs : array_like
             (rows, ..., in). Any real dtype and layout; lists where they are rectangular. Never modified.
         training : bool
             Only False: refnet does not train.
@@ -333,14 +333,14 @@ class Layer:
         Raises
         ------
         DTypeError, ShapeError
-            If ``x`` cannot be used.
+            If ``inputs`` cannot be used.
         """
         if training:
             raise ArgumentError(f"{self._who}: training=True given; accepted: False, since refnet does not train")
         ready = self._ready
         if ready is None:
-            ready = self._make_ready(x)
-        return ready.run(x)
+            ready = self._make_ready(inputs)
+        return ready.run(inputs)
 
     def _make_ready(self, x: ArrayLike | None = None) -> Ready:
         """Build if need be, gather the operations, and make the Plan; keep it unless the weights changed meanwhile."""

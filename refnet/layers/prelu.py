@@ -129,14 +129,16 @@ class PReLU(Layer):
 
 
 def prelu(x: Any, alpha: Any) -> Any:
-    """Return x where it is positive, alpha x elsewhere. Adding 0.0 turns the -0.0 of alpha * 0.0 into 0.0.
+    """Return x where it is positive, alpha x elsewhere, which is 0 for an alpha of 0, also at -inf.
+
+    Adding 0.0 turns the -0.0 of alpha * 0.0 into 0.0.
 
     Examples
     --------
     >>> prelu(np.array([-2.0, 3.0]), 0.25)
     array([-0.5,  3. ])
     """
-    return where(x > 0.0, x, alpha * x + 0.0)
+    return where(x > 0.0, x, where((alpha == 0.0) & (x < 0.0), 0.0, alpha * x + 0.0))
 
 
 def _shared(axes: Any, who: str) -> list[int] | None:

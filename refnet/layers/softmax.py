@@ -53,27 +53,27 @@ class Softmax(Layer):
         self.axis: int | list[int] = _axes(axis, self._who)
 
     def __call__(  # type: ignore[override]  # Keras' order
-        self, x: ArrayLike, mask: ArrayLike | None = None, training: bool | None = False
+        self, inputs: ArrayLike, mask: ArrayLike | None = None, training: bool | None = False
     ) -> NDArray[Any]:
-        """Return the softmax of ``x``, computed by the engine.
+        """Return the softmax of ``inputs``, computed by the engine.
 
         Parameters
         ----------
-        x : array_like
+        inputs : array_like
             Real numbers of any shape that has the axis.
         mask : array_like, optional
-            True, or a number above 0.5, for what counts. Its axes are 1 or those of ``x``.
+            True, or a number above 0.5, for what counts. Its axes are 1 or those of ``inputs``.
         training : bool
             Only False.
 
         Returns
         -------
         ndarray
-            Of the shape of ``x``, in the layer's dtype.
+            Of the shape of ``inputs``, in the layer's dtype.
         """
         if mask is None:
-            return super().__call__(x, training)
-        values = self._as_input(x)
+            return super().__call__(inputs, training)
+        values = self._as_input(inputs)
         keep = _mask(mask, values.shape, self._who)
         y = super().__call__(np.where(keep, values, -np.inf).astype(values.dtype), training)
         return np.where(keep, y, np.zeros((), y.dtype))

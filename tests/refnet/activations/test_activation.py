@@ -160,6 +160,17 @@ def test_pickle_and_copy_find_the_block_again(name):
         assert pickle.loads(pickle.dumps(other)).parameters == other.parameters
 
 
+def test_an_activation_of_a_kind_that_there_is_not():
+    with pytest.raises(ArgumentError, match="'own': kind is 'rowise'; accepted: elementwise, rowwise, gated, array"):
+
+        @activation("x", exact=lambda m, x: x, kind="rowise")
+        def own(x):
+            """Own."""
+            return x
+
+    assert "own" not in activations.names()
+
+
 def test_an_activation_of_ones_own_joins_the_book_and_leaves_it():
     @activation(
         "x^2 sign(x)",

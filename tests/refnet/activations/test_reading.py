@@ -21,6 +21,13 @@ class Tensor:
         return np.ones(1, np.float64)
 
 
+class Broken:
+    """An array-like whose own conversion fails."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise ValueError("no data")
+
+
 @pytest.mark.parametrize(
     ("given", "dtype"),
     [
@@ -50,6 +57,7 @@ def test_dtypes(given, dtype):
         (None, DTypeError, "here: input of type NoneType"),
         (np.array([None]), DTypeError, "here: input of dtype object"),
         (np.array(["2024-01-01"], "M8[D]"), DTypeError, "here: input of dtype datetime64"),
+        (Broken(), DTypeError, "here: input of type Broken is not accepted; accepted: real numbers"),
         ([[1.0], [1.0, 2.0]], ShapeError, "here: input is ragged; accepted: rows of one length"),
     ],
 )

@@ -75,6 +75,15 @@ def test_words_are_replaced_by_identity():
     assert with_words(formula, readings)(1.0) == (("exp", 1.0), ("maximum", 1.0, 0.0))
 
 
+def test_words_in_a_closure_are_replaced_too():
+    word, factor = elementary.exp, 3.0
+
+    def formula(x):
+        return factor, word(x)
+
+    assert with_words(formula, {elementary.exp: lambda x: ("exp", x)})(1.0) == (3.0, ("exp", 1.0))
+
+
 @pytest.mark.parametrize(
     "formula",
     [lambda x: exp(x) if x > 0.0 else x, lambda x: np.tanh(x), lambda x: np.exp(x).astype(float), lambda x: "x"],

@@ -65,3 +65,20 @@ def test_a_rowwise_formula_that_branches_is_refused_in_a_sentence():
             own_branch(np.zeros((2, 3), np.float32))
     finally:
         del REGISTRY["own_branch"]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("columns", [3, 100])
+def test_a_formula_of_x_and_the_highest_alone_shows_a_nan_in_the_row(dtype, columns):
+    @activation("x - highest", exact=lambda m, row: [x - max(row) for x in row], kind="rowwise")
+    def own_centred(x, highest, term, share):
+        """Below the highest."""
+        return x - highest
+
+    try:
+        rows = np.random.default_rng(columns).standard_normal((3, columns)).astype(dtype)
+        rows[0, 1], rows[1, 1] = np.nan, -np.inf
+        np.testing.assert_array_equal(own_centred(rows), own_centred.numpy(rows))
+        assert np.isnan(own_centred(rows)[0]).all()
+    finally:
+        del REGISTRY["own_centred"]

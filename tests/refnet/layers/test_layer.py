@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import refnet
 from refnet import layers
 from refnet.errors import ArgumentError, DTypeError, NotBuiltError, RefnetError, ShapeError
 from refnet.layers.layer import LAYERS, Layer
@@ -209,6 +210,11 @@ def test_a_plan_of_old_weights_is_not_kept(monkeypatch):
     monkeypatch.setattr(module, "make_ready", interrupted)
     np.testing.assert_array_equal(layer(np.ones((1, 2))), [[0, 0]])
     np.testing.assert_array_equal(layer(np.ones((1, 2))), [[2, 2]])
+
+
+def test_inputs_by_keras_name():
+    for layer in (layers.Dense(2), layers.ReLU(), layers.Softmax(), refnet.Sequential([layers.Dense(2)])):
+        np.testing.assert_array_equal(layer(inputs=X), layer(X))
 
 
 def test_refnet_does_not_train():

@@ -89,3 +89,11 @@ def test_a_shared_axis_that_is_not_there():
 def test_an_unknown_initializer_names_the_layer():
     with pytest.raises(ArgumentError, match=r"^PReLU 'p': alpha_initializer: initializer 'x' unknown"):
         layers.PReLU("x", name="p")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_minus_infinity(dtype):
+    layer = layers.PReLU(alpha_initializer=np.array([0.0, 0.5, -2.0]), dtype=np.dtype(dtype).name)
+    x = np.full((1, 3), -np.inf, dtype)
+    for result in (layer(x), layer.call(x)):
+        np.testing.assert_array_equal(result, [[0.0, -np.inf, np.inf]])
