@@ -15,7 +15,7 @@ from refnet.engine.lanes import SUMS, over_lanes
 from refnet.engine.pair_words import exp_times
 from refnet.engine.pairs import Pair
 from refnet.engine.rows import highest, spread, sum_of, sum_of_pairs, top, total_of_pairs
-from refnet.engine.rowwise import WIDE, by_length, clear, no_limit, room, senseless
+from refnet.engine.rowwise import WIDE, by_length, clear, room, senseless
 from refnet.engine.table import BLOCK
 from refnet.engine.trace import Number, absolute, seldom, select
 
@@ -31,6 +31,13 @@ def _term_below(x: Number, top: Number) -> tuple[Number, Number]:
     term = pairs.where(x == top, 0.0, exp_times(SHIFT, Pair(x) - Pair(top), 0.0))
     assert term.low is not None
     return term.high, term.low
+
+
+@numba.njit(error_model="numpy")
+def _write_no_limit(x: int, columns: int, top: float, terms: int) -> None:
+    """Write NaN for the terms of the highest entries."""
+    for i in range(columns):
+        store_float64(terms, i, nan if load_float64(x, i) == top else 0.0)
 
 
 def _result(reading: Reading) -> Any:
@@ -77,7 +84,7 @@ def _one_by_one(reading: Reading) -> Any:
     def result(x: Number, high: Number, low: Number, top: Number, rest: Number, rest_low: Number) -> tuple[Number]:
         return (of_entry(x, top, high, low, rest, rest_low),)
 
-    find_top, write_nan = top(WIDE), no_limit(WIDE)
+    find_top = top(WIDE)
     find_terms = over_lanes(terms_of, (WIDE,), (WIDE, WIDE), 1, live=8, fold=add, ahead=(False, True))
     find_results = over_lanes(result, (WIDE,) * 3, (WIDE,), 3, live=8)
 
@@ -93,7 +100,7 @@ def _one_by_one(reading: Reading) -> Any:
             equal = sum_of(counts)
             rest, rest_low = sum_of_pairs(sums, errors, SHIFT * (equal - 1.0))
             if senseless(highest, equal):
-                write_nan(here, columns, highest, work)
+                _write_no_limit(here, columns, highest, work)
             if rest != rest:
                 highest = nan
             find_results(columns, (highest, rest, rest_low), here, work, lows, there)
@@ -112,7 +119,7 @@ def _in_blocks(reading: Reading) -> Any:
     def result(*numbers: Number) -> tuple[Number]:
         return (of_entry(*numbers),)
 
-    find_highest, write_nan = highest(WIDE), no_limit(WIDE)
+    find_highest = highest(WIDE)
     find_terms = over_lanes(_term_below, (WIDE, WIDE), (WIDE, WIDE), live=8)
     find_results = over_lanes(result, (WIDE,) * 6, (WIDE,), live=8)
 
@@ -136,7 +143,7 @@ def _in_blocks(reading: Reading) -> Any:
                 )
                 top = load_float64(work, start)
                 if senseless(top, equal):
-                    write_nan(here + place, columns, top, terms + place)
+                    _write_no_limit(here + place, columns, top, terms + place)
                 rest = load_float64(rests, start)
                 if rest != rest:
                     spread(nan, columns, work + place)

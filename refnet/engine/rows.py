@@ -191,6 +191,49 @@ def total(context: Any, x: Any, columns: Any) -> Any:
     return types.float64(types.int64, types.int64), emit
 
 
+def total_apart(dtype: str) -> Any:
+    """Return the intrinsic ``total_apart(terms, columns, x, top)``: `total` without one of the entries where x is top.
+
+    The others of them are added last, as 1 each. It is a function that is never inlined, since few rows need it.
+    """
+    number = NUMBERS[dtype][0]
+    kind = ir.VectorType(number, LANES)
+    signature = types.float64(types.int64, types.int64, types.int64, types.float64)
+
+    def write(function: Any) -> None:
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+        builder = ir.IRBuilder(function.append_basic_block())
+        terms, columns, x, top = function.args
+        sums, equal = _variable(builder, constant(WIDE, 0.0)), _variable(builder, I64(-1))
+        everywhere = splat(builder, builder.fptrunc(top, number) if dtype == "float32" else top, LANES)
+
+        def add(i: Any, mask: Any) -> None:
+            same = builder.fcmp_ordered("==", _entries(builder, kind, x, i, mask, float("nan")), everywhere)
+            v = builder.select(same, constant(WIDE, 0.0), _entries(builder, WIDE, terms, i, mask, 0.0))
+            builder.store(builder.fadd(builder.load(sums), v), sums)
+            ones = builder.zext(builder.ctpop(builder.bitcast(same, MASK)), I64)
+            builder.store(builder.add(builder.load(equal), ones), equal)
+
+        _over_row(builder, columns, add)
+        rest = _one(builder, _tree(builder, builder.load(sums), _plus))
+        builder.ret(builder.fadd(rest, builder.sitofp(builder.load(equal), rest.type)))
+
+    @intrinsic
+    def run(context: Any, terms: Any, columns: Any, x: Any, top: Any) -> Any:
+        def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
+            name = f"refnet.total_apart.{dtype}"
+            function = builder.module.globals.get(name)
+            if function is None:
+                function = ir.Function(builder.module, ir.FunctionType(WIDE.element, [I64] * 3 + [WIDE.element]), name)
+                write(function)
+            return builder.call(function, args)
+
+        return signature, emit
+
+    return run
+
+
 @intrinsic
 def spread(context: Any, value: Any, columns: Any, out: Any) -> Any:
     """Write a value to out[0 : columns]."""

@@ -19,14 +19,18 @@ from refnet.engine.elementary import exp
 from refnet.engine.formulas import Reading
 from refnet.engine.intrinsics import ACCESS, load_float64, select, store_float64
 from refnet.engine.lanes import SUMS, over_lanes
-from refnet.engine.rows import highest, spread, sum_of, top, total
+from refnet.engine.rows import highest, spread, sum_of, top, total, total_apart
 from refnet.engine.table import BLOCK
 from refnet.engine.trace import Number
 from refnet.engine.vectors import NUMBERS
 
-__all__ = ["WIDE", "by_length", "clear", "no_limit", "room", "rowwise", "senseless"]
+__all__ = ["WIDE", "by_length", "clear", "room", "rowwise", "senseless"]
 
 EXP_IS_ZERO = -745.1332191019412  # ln 2^-1075: half of the smallest float64
+
+#: A sum with the 1 of the highest entry is off by at most 2^-53 for each entry of the lane that this is in, a sixteenth
+#: of all, and for each of 4 additions of lanes. Where that could be 2^-28 of the rest, it is added up without the 1.
+LITTLE = 2.0**-29
 
 #: Columns from which on rows go one by one.
 LONG = 64
@@ -53,86 +57,24 @@ def by_length(long: Any, short: Any) -> Any:
     return run
 
 
-def _term_below(x: Number, top: Number) -> tuple[Number]:
-    """Return exp(x - top), and 0 at the top itself, which is kept out of the sum.
+def _term(x: Number, top: Number) -> Number:
+    """Return exp(x - top), which is 1 at the top.
 
     x - top is exact, or so near it that it cannot matter for a result of fewer digits. Where float64's exp is 0 the
     term is 0 too: it decides the sign of a zero of log_softmax.
     """
     difference = x - top
-    return (trace.select((x == top) | (difference < EXP_IS_ZERO), x.constant(0.0), exp(difference)),)
+    return trace.select(difference < EXP_IS_ZERO, x.constant(0.0), exp(difference))
 
 
-@numba.njit(error_model="numpy")
-def senseless(top: float, equal: float) -> bool:
-    """Tell whether a row has no limit, given its highest entry and how many there are of it."""
-    return top == -inf or (top == inf and equal > 1.0)
+def _rest(stored: str) -> Any:
+    """Return ``rest(x, columns, top, terms, total)``: the sum of a row's terms without a highest one, which is 1.
 
-
-def no_limit(stored: str) -> Any:
-    """Return ``no_limit(x, columns, top, terms)`` for rows that have none: NaN for the terms of the highest entries."""
-    load = ACCESS[stored][1]
-
-    @numba.njit(error_model="numpy")
-    def write(x: int, columns: int, top: float, terms: int) -> None:
-        for i in range(columns):
-            store_float64(terms, i, select(types.float64(load(x, i)) == top, nan, 0.0))
-
-    return write
-
-
-@numba.njit(error_model="numpy")
-def clear(sums: int, count: int) -> None:
-    """Write so many times `SUMS` zeros."""
-    for i in range(count * SUMS):
-        store_float64(sums, i, 0.0)
-
-
-def _one_by_one(reading: Reading, share: Reading, stored: str) -> Any:
-    """Return the function for long rows. The work space holds a row's terms, behind them the sums."""
-
-    def terms_of(x: Number, top: Number) -> tuple[Number, ...]:  # as `_term_below`, where top is finite
-        difference = x - top
-        term = trace.select(difference < EXP_IS_ZERO, x.constant(0.0), exp(difference))
-        at_top = difference == 0.0
-        return term, trace.select(at_top, term.constant(0.0), term), trace.select(at_top, term.constant(1.0), 0.0)
-
-    def add(sums: list[Number], values: list[Number]) -> list[Number]:
-        return [total + value for total, value in zip(sums, values, strict=True)]
-
-    def result(x: Number, term: Number, top: Number, rest: Number) -> tuple[Number]:
-        return (reading(x, top, term, share(rest)),)
-
-    size = NUMBERS[stored][1]
-    infinite = _infinite(stored)
-    find_top = top(stored)
-    find_terms = over_lanes(terms_of, (stored,), (WIDE,), 1, fold=add, ahead=(False, True))
-    find_results = over_lanes(result, (stored, WIDE), (stored,), 2)
-
-    @numba.njit(error_model="numpy")
-    def run(x: int, y: int, rows: int, columns: int, work: int) -> None:
-        sums = work + 8 * room(columns)
-        for r in range(rows):
-            here, there = x + r * columns * size, y + r * columns * size
-            highest = find_top(here, columns)
-            clear(sums, 2)
-            find_terms(columns, (highest,), here + columns * size, there, here, work, sums)
-            rest = sum_of(sums + 8 * SUMS) - 1.0 + sum_of(sums)
-            if abs(highest) == inf:
-                rest = infinite(here, columns, highest, work)
-            if rest != rest:
-                highest = nan
-            find_results(columns, (highest, rest), here, work, there)
-
-    return run
-
-
-def _infinite(stored: str) -> Any:
-    """Return ``infinite(x, columns, top, terms)`` for rows whose highest entry is: it writes terms, returns the rest.
-
-    The highest entries take everything. Several of them, or nothing but -inf, have no limit: NaN.
+    ``total`` is the sum of all. Where little else is in it, adding the 1 has rounded that, and it is added up without.
+    An infinite highest entry takes everything; several of them, or nothing but -inf, have no limit: NaN. The terms of
+    such rows are written anew.
     """
-    load = ACCESS[stored][1]
+    load, without = ACCESS[stored][1], total_apart(stored)
 
     @numba.njit(error_model="numpy")
     def infinite(x: int, columns: int, top: float, terms: int) -> float:
@@ -146,24 +88,76 @@ def _infinite(stored: str) -> Any:
             store_float64(terms, i, select(types.float64(load(x, i)) == top, term, 0.0))
         return rest + (equal - 1.0)
 
-    return infinite
+    @numba.njit(error_model="numpy")
+    def rest(x: int, columns: int, top: float, terms: int, total: float) -> float:
+        if abs(top) == inf:
+            return infinite(x, columns, top, terms)
+        return without(terms, columns, x, top) if total - 1.0 < LITTLE * (columns + 64) else total - 1.0
+
+    return rest
+
+
+@numba.njit(error_model="numpy")
+def senseless(top: float, equal: float) -> bool:
+    """Tell whether a row has no limit, given its highest entry and how many there are of it."""
+    return top == -inf or (top == inf and equal > 1.0)
+
+
+@numba.njit(error_model="numpy")
+def clear(sums: int, count: int) -> None:
+    """Write so many times `SUMS` zeros."""
+    for i in range(count * SUMS):
+        store_float64(sums, i, 0.0)
+
+
+def _one_by_one(reading: Reading, share: Reading, stored: str) -> Any:
+    """Return the function for long rows. The work space holds a row's terms, behind them the sums."""
+
+    def terms_of(x: Number, top: Number) -> tuple[Number, ...]:
+        term = _term(x, top)
+        return term, term
+
+    def result(x: Number, term: Number, top: Number, rest: Number) -> tuple[Number]:
+        return (reading(x, top, term, share(rest)),)
+
+    def add(sums: list[Number], values: list[Number]) -> list[Number]:
+        return [sums[0] + values[0]]
+
+    size = NUMBERS[stored][1]
+    find_top, rest_of = top(stored), _rest(stored)
+    find_terms = over_lanes(terms_of, (stored,), (WIDE,), 1, fold=add, ahead=(False, True))
+    find_results = over_lanes(result, (stored, WIDE), (stored,), 2)
+
+    @numba.njit(error_model="numpy")
+    def run(x: int, y: int, rows: int, columns: int, work: int) -> None:
+        sums = work + 8 * room(columns)
+        for r in range(rows):
+            here, there = x + r * columns * size, y + r * columns * size
+            highest = find_top(here, columns)
+            clear(sums, 1)
+            find_terms(columns, (highest,), here + columns * size, there, here, work, sums)
+            rest = rest_of(here, columns, highest, work, sum_of(sums))
+            if rest != rest:
+                highest = nan
+            find_results(columns, (highest, rest), here, work, there)
+
+    return run
 
 
 def _in_blocks(reading: Reading, share: Reading, stored: str) -> Any:
     """Return the function for short rows, in blocks of about `BLOCK` numbers.
 
     The work space holds, for each number of the block, its row's highest entry (in x's dtype), its term, and its row's
-    share (see `refnet.activations.reading.row_terms`), then for each row how many entries are the highest, and in the
-    same place its rest, and its share.
+    share (see `refnet.activations.reading.row_terms`), then for each row its rest, and in the same place its share.
     """
 
     def result(x: Number, top: Number, term: Number, share: Number) -> tuple[Number]:
-        return (reading(x, top, trace.select(x == top, 1.0 + term, term), share),)
+        return (reading(x, top, term, share),)
 
     size = NUMBERS[stored][1]
     number, load, store = ACCESS[stored]
-    find_highest, write_nan = highest(stored), no_limit(stored)
-    find_terms = over_lanes(_term_below, (stored, stored), (WIDE,), ahead=(False, True))
+    find_highest, rest_of = highest(stored), _rest(stored)
+    find_terms = over_lanes(lambda x, top: (_term(x, top),), (stored, stored), (WIDE,), ahead=(False, True))
     find_shares = over_lanes(lambda rest: (share(rest),), (WIDE,), (WIDE,))
     find_results = over_lanes(result, (stored, stored, WIDE, WIDE), (stored,))
 
@@ -175,19 +169,17 @@ def _in_blocks(reading: Reading, share: Reading, stored: str) -> Any:
             count = min(block, rows - first)
             here, there = x + first * columns * size, y + first * columns * size
             for r in range(count):
-                equal = find_highest(here + r * columns * size, columns, work + r * columns * size)
-                store_float64(of_rows, r, types.float64(equal))
+                find_highest(here + r * columns * size, columns, work + r * columns * size)
             find_terms(count * columns, 0, here + count * columns * size, there, here, work, terms)
             for r in range(count):
-                start, equal = r * columns, load_float64(of_rows, r)
-                rest = total(terms + 8 * start, columns) + (equal - 1.0)
-                store_float64(of_rows, r, rest)
+                start = r * columns
+                row, row_terms = here + start * size, terms + 8 * start
                 top = types.float64(load(work, start))
-                if senseless(top, equal):
-                    write_nan(here + start * size, columns, top, terms + 8 * start)
+                rest = rest_of(row, columns, top, row_terms, total(row_terms, columns))
                 if rest != rest:
                     for i in range(start, start + columns):
                         store(work, i, number(nan))
+                store_float64(of_rows, r, rest)
             find_shares(count, 0, of_rows, of_rows)
             for r in range(count):
                 spread(load_float64(of_rows, r), columns, shares + 8 * r * columns)

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import mpmath
 import numpy as np
 import pytest
 
 from refnet import activations, elementary
 from refnet.activations.activation import REGISTRY, activation
 from refnet.activations.reading import itself
+from refnet.engine.rowwise import LITTLE
 from refnet.errors import ArgumentError
+from tests.refnet.activations.judge import error_in_ulp
 from tests.refnet.engine.test_kernels import run, same_bits
 
 
@@ -82,3 +85,16 @@ def test_a_formula_of_x_and_the_highest_alone_shows_a_nan_in_the_row(dtype, colu
         assert np.isnan(own_centred(rows)[0]).all()
     finally:
         del REGISTRY["own_centred"]
+
+
+@pytest.mark.parametrize("columns", [2, 10, 63, 64, 1000, 10_000])
+def test_the_rest_is_right_on_both_sides_of_where_it_is_added_up_apart(columns):
+    """The highest entry's log_softmax is -log1p(rest); equal terms make for equal roundings, the worst there is."""
+    edge = LITTLE * (columns + 64)
+    for share in (1e-9, 0.5, 0.97, 1.03, 2.0, 100.0):
+        x = np.full(columns, np.log(share * edge / (columns - 1)), np.float32)
+        x[columns // 3] = 0.0
+        y = float(activations.log_softmax(x)[columns // 3])
+        with mpmath.workprec(200):
+            true = -mpmath.log1p((columns - 1) * mpmath.exp(mpmath.mpf(float(x[-1]))))
+            assert error_in_ulp(y, true, np.float32) <= 0.57
