@@ -6,7 +6,8 @@ rounding is decided when both ends of the remaining doubt round to the same numb
 Rational functions are evaluated in fractions instead, where a tie is a tie.
 
 Conventions: NaN gives NaN; an infinity gives the block's limit; -0.0 gives the block's ``negative_zero``;
-a value that underflows keeps its sign.
+a value that underflows keeps its sign. At +0.0 a value of 0 has no sign of its own: it takes the derivative's, as
+IEEE 754 has it, where -0.7 x is -0.0 for +0.0 and +0.0 for -0.0.
 """
 
 from __future__ import annotations
@@ -196,8 +197,17 @@ def special(activation: Activation, x: float, parameters: dict[str, float], kind
         at_zero = activation.negative_zero
         at_zero = at_zero(**parameters) if callable(at_zero) else at_zero
         return _rounded_number(at_zero, kind)
-    true = truth_at(activation, 0.0, parameters, kind)[0]
-    return true
+    rounded, true = truth_at(activation, 0.0, parameters, kind)
+    return rounded if true or not _falls(activation, parameters) else -0.0
+
+
+def _falls(activation: Activation, parameters: dict[str, float]) -> bool:
+    """Tell whether the derivative at 0 is negative."""
+    m = context(100)
+    try:
+        return bool(activation.derivative(m, m.mpf(0), **parameters) < 0) if activation.derivative else False
+    except ZeroDivisionError:  # it has none there
+        return False
 
 
 def _rounded_number(number: float, kind: Format) -> float:

@@ -87,7 +87,7 @@ def softplus(x: Any) -> Any:
     derivative=lambda m, x, alpha: choose(x > 0, 1.0, alpha * m.exp(x)),
     kinks=lambda alpha: () if alpha == 1.0 else (0.0,),
     limits=lambda alpha: {-inf: -alpha, inf: inf},
-    negative_zero=-0.0,
+    negative_zero=lambda alpha: alpha * -0.0,
     source="Clevert, Unterthiner, Hochreiter, Fast and Accurate Deep Network Learning by ELUs, arXiv:1511.07289, 2015",
 )
 def elu(x: Any, alpha: float = 1.0) -> Any:

@@ -106,7 +106,7 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float = inf, threshold:
     derivative=lambda m, x, negative_slope: choose(x > 0, 1.0, negative_slope),
     kinks=(0.0,),
     limits=lambda negative_slope: {-inf: -inf * negative_slope if negative_slope else 0.0, inf: inf},
-    negative_zero=lambda negative_slope: -0.0 if negative_slope else 0.0,
+    negative_zero=lambda negative_slope: negative_slope * -0.0 if negative_slope else 0.0,
     source="Maas, Hannun and Ng, Rectifier Nonlinearities Improve Neural Network Acoustic Models, 2013",
 )
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:

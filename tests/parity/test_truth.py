@@ -61,6 +61,19 @@ def test_special_values_are_those_of_the_block(name):
     assert found[3] == found[4]
 
 
+@pytest.mark.parametrize(("slope", "signs"), [(0.3, [0.0, -0.0]), (-0.7, [-0.0, 0.0]), (0.0, [0.0, 0.0])])
+def test_zeros_have_the_signs_of_the_product(slope, signs):
+    activation = activations.leaky_relu.with_parameters(slope)
+    found = truth.right(activation, np.float32([0.0, -0.0]))
+    assert ulp.to_bits(found).tolist() == ulp.to_bits(np.float32(signs)).tolist()
+
+
+def test_without_a_derivative_a_zero_is_positive():
+    for derivative in (None, lambda m, x: 1 / x):
+        bare = dataclasses.replace(activations.REGISTRY["tanh"], derivative=derivative)
+        assert math.copysign(1, truth.right(bare, np.float32([0.0]))[0]) == 1
+
+
 def test_a_missing_limit_is_named():
     bare = dataclasses.replace(activations.REGISTRY["tanh"], limits={})
     with pytest.raises(ArgumentError, match="'tanh': its block gives no limit at inf"):

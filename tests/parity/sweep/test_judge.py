@@ -254,3 +254,28 @@ def test_a_block_s_edges_follow_its_parameters_in_the_format():
     bits = np.array([1 << 31, (1 << 31) + 1], np.uint64)
     found = judge(model, bits, model.activation(from_bits(bits, "float32")), ANYWHERE)
     assert found.misrounded_count == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("leaky_relu", {"negative_slope": -0.7}),
+        ("leaky_relu", {"negative_slope": 0.0}),
+        ("relu", {"negative_slope": -0.3}),
+        ("relu", {"threshold": 0.3}),
+        ("elu", {"alpha": -2.7}),
+        ("elu", {"alpha": 0.0}),
+        ("celu", {"alpha": -0.5}),
+    ],
+)
+def test_a_falling_line_through_0_turns_the_signs_of_both_zeros(name, parameters):
+    model = Model(activations.get(name).with_parameters(**parameters), FORMATS["float16"])
+    bits = np.union1d(np.arange(200), np.arange(1 << 15, (1 << 15) + 200)).astype(np.uint64)
+    x = from_bits(bits, "float16")
+    got = model.activation(x)
+    found = judge(model, bits, got, ANYWHERE)
+    assert (found.wrong_zero, found.misrounded_count) == (0, 0)
+    for zero in np.flatnonzero(x == 0):
+        other = got.copy()
+        other[zero] = -got[zero]
+        assert judge(model, bits, other, ANYWHERE).wrong_zero == 1
