@@ -4,7 +4,7 @@ Each word of ``__all__`` has two more, compiled meanings: for results of float32
 ``refnet/engine/elementary.py``, for those of float64 in ``refnet/engine/pair_words.py``. A formula that uses only these
 words, arithmetic and comparisons runs unchanged in all of them.
 
-The others (`choose`, `cosh`, `hypot`, `pi`, `tanh` for derivatives, `two_sum` for arrays) are never compiled.
+The others (`choose`, `cosh`, `ncdf`, `npdf`, `pi`, `tanh` for derivatives, `two_sum` for arrays) are never compiled.
 """
 
 from __future__ import annotations
@@ -53,8 +53,7 @@ sqrt = np.sqrt
 where = np.where
 
 cosh = np.cosh
-hypot = np.hypot
-pi = math.pi
+pi = np.longdouble("3.14159265358979323846")
 tanh = np.tanh
 
 #: Below this the next term of a series around 0 is under 2^-54 of the value, in each function that begins with one.
@@ -214,6 +213,23 @@ def normal_cdf(x: Any) -> Any:
 def normal_cdf_times(a: Any, x: Any) -> Any:
     """Return a times the standard normal distribution function of x; see `normal_cdf`."""
     return a * normal_cdf(x)
+
+
+def ncdf(x: Any) -> Any:
+    """Return `normal_cdf` of float64 numbers that may have become long double: for derivatives, in mpmath's word."""
+    return normal_cdf(np.asarray(x, dtype=np.float64))
+
+
+def npdf(x: Any) -> Any:
+    """Return the standard normal density, in long double: for derivatives, in mpmath's word.
+
+    Examples
+    --------
+    >>> float(npdf(np.array(0.0)))
+    0.3989422804014327
+    """
+    x = np.asarray(x, dtype=np.longdouble)
+    return np.exp(-x * x / 2) / np.sqrt(2 * pi)
 
 
 def choose(condition: Any, a: Any, b: Any) -> Any:

@@ -204,7 +204,7 @@ def _squareplus_exact(m: Any, x: Any, b: float) -> Any:
 
 
 def _squareplus_slope(m: Any, x: Any, b: float) -> Any:
-    root = m.hypot(x, m.sqrt(b))
+    root = m.sqrt(x * x + b)
     return choose(x > 0, (root + x) / 2, b / (2 * (root + abs(x)))) / root
 
 

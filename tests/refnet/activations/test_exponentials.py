@@ -47,9 +47,10 @@ def test_squareplus_with_b_zero_is_relu():
 
 
 def test_squareplus_with_negative_b_is_nan_where_the_root_is():
-    y = activations.squareplus(np.array([-3.0, 0.0, 3.0], np.float32), b=-1.0)
-    assert np.isnan(y[1])
-    assert not np.isnan(y[[0, 2]]).any()
+    x = np.array([-3.0, 0.0, 3.0], np.float32)
+    for y in (activations.squareplus(x, b=-1.0), activations.squareplus.with_parameters(b=-1.0).slope(x)):
+        assert np.isnan(y[1])
+        assert not np.isnan(y[[0, 2]]).any()
 
 
 def test_squareplus_does_not_overflow():
