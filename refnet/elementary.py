@@ -189,7 +189,7 @@ def hyperbola_gap(x: Any, b: Any) -> Any:
     --------
     >>> x = np.array([0.0, 1e8])
     >>> hyperbola_gap(x, 4.0), (np.sqrt(x * x + 4.0) - x) / 2.0
-    (array([1.e+00, 1.e-08]), array([1.00000000e+00, 7.45058060e-09]))
+    (array([1.e+00, 1.e-08]), array([1.0000000e+00, 7.4505806e-09]))
     """
     a = absolute(x)
     far = a > 1e150
