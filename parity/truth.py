@@ -76,8 +76,16 @@ def context(bits: int) -> Any:
     if bits not in known:
         made = mpmath.MPContext()
         made.prec = bits
+        made.exp = functools.partial(_exp, made, made.exp)
         known[bits] = made
     return known[bits]
+
+
+def _exp(m: Any, plain: Callable[..., Any], x: Any, **options: Any) -> Any:
+    """Return exp(x); for a large integer beside its place, since mpmath would raise e to its power by squaring."""
+    if isinstance(x, m.mpf) and mpmath.isint(x) and mpmath.mag(x) > 20:
+        return plain(m.fadd(x, 0.5, exact=True), **options) / plain(m.mpf(0.5), **options)
+    return plain(x, **options)
 
 
 def _evaluate(activation: Activation, x: Any, parameters: dict[str, float], bits: int) -> Any:

@@ -135,6 +135,12 @@ def _in_format(activation: Activation, kind: Format) -> Activation:
     return dataclasses.replace(activation, parameters=values, **moved)
 
 
+def _holds(m: Any, line: list[Any], x: Any, y: Any) -> bool:
+    """Tell whether ``y`` is the constant, or x itself, to 95 bits."""
+    wanted = line[0] if len(line) == 1 else x
+    return bool(abs(y - wanted) <= m.ldexp(abs(wanted), -95))
+
+
 class Model:
     """The pieces of one activation in one format, made when first asked for.
 
@@ -195,19 +201,17 @@ class Model:
             return None
         m = truth.context(BITS)
         x = [m.mpf(self.number(negative, start + (stop - 1 - start) * k // 8)) for k in range(9)]
-        line: list[Any] = []
+        lines: list[list[Any]] = []
         for each in x:
             y = self._clamped(each)
             if mpmath.isnan(y):
                 return None
-            if not line:
-                constant = truth.context(self.kind.precision).mpf(0) + y
-                line = [constant] if abs(y - constant) <= m.ldexp(abs(y), -95) else [0, 1]
-            wanted = line[0] if len(line) == 1 else each
-            if abs(y - wanted) > m.ldexp(abs(wanted), -95):
+            constant = truth.context(self.kind.precision).mpf(0) + y
+            lines = [line for line in lines or [[constant], [0, 1]] if _holds(m, line, each, y)]
+            if not lines:
                 return None
         zero, one = self.wide(0), self.wide(1)
-        coefficients = np.array([self._widen(m.mpf(each)) for each in line], self.wide)
+        coefficients = np.array([self._widen(m.mpf(each)) for each in lines[0]], self.wide)
         return Piece(start, stop, negative, zero, one, coefficients, 1.0, zero, int(m.sign(y)))
 
     def sides(self, piece: Piece) -> list[Side]:
@@ -384,9 +388,11 @@ class Model:
                     values[k] = self._clamped(center + half * cosines()[0][k])
             if any(mpmath.isnan(each) for each in values.values()):
                 return self._nowhere(negative, start, stop, list(values.values()))
-            top = max(int(mpmath.mag(each)) for each in values.values() if each) if any(values.values()) else 0
+            top = max((int(mpmath.mag(each)) for each in values.values() if each), default=self.kind.etiny)
             heights = [fixed(values[k], top) for k in nodes]
             allowed = fixed(m.ldexp(self._unit(min(abs(each) for each in values.values())), -self.spare), top)
+            if max(abs(each) for each in heights) >> (self.width + 4) > allowed:
+                return None  # the largest value's rounding alone is too much for the smallest: see `_rounded`
             series = coefficients_through(heights, count)
             if max(abs(each) for each in series[-3:]) * 16 <= allowed:
                 break

@@ -121,6 +121,34 @@ def test_long_stretches_of_float64_are_one_piece():
     assert evaluate(piece, np.array([1e100], model.wide)) == 1
 
 
+def test_where_float64_is_only_passed_on_it_is_one_piece():
+    model = Model(complete("gelu"), FORMATS["float64"])
+    far = int(np.float64(1e100).view(np.uint64))
+    (piece,) = model.pieces(False, far, far + 1)
+    assert piece.error == 0
+    assert piece.stop - piece.start == 64 << 52
+    x = from_bits([far, piece.start, piece.stop - 1], "float64").astype(model.wide)
+    assert evaluate(piece, x).tolist() == x.tolist()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_zero_throughout_a_binade_is_one_piece(dtype):
+    model = Model(complete("squareplus").with_parameters(0.0), FORMATS[dtype])
+    size = 1 << (model.kind.precision - 1)
+    for start in (1, size):
+        (piece,) = model.pieces(True, start, start + size - 1)
+        assert evaluate(piece, -from_bits([start], dtype).astype(model.wide)) == 0
+
+
+def test_what_is_too_steep_for_a_piece_is_known_from_five_values(monkeypatch):
+    model = Model(complete("exponential"), FORMATS["float64"])
+    asked, clamped = [], model._clamped
+    monkeypatch.setattr(model, "_clamped", lambda x: asked.append(x) or clamped(x))
+    start, stop = (int(np.float64(each).view(np.uint64)) for each in (256, 512))
+    assert model._fit(True, start, stop) is None
+    assert len(asked) == 5
+
+
 def test_an_undeclared_kink_is_found():
     bent = dataclasses.replace(complete("relu"), exact=lambda m, x, **_: m.exp(x) if x < 1.3 else m.exp(1.3), kinks=())
     model = Model(bent, FORMATS["float32"])
