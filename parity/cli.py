@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from refnet.errors import ArgumentError, FileError, RefnetError
 
-__all__ = ["Parser", "main"]
+__all__ = ["Parser", "main", "require_writable"]
 
 #: Subcommands that have a command line of their own, and where it lives.
 _ELSEWHERE = {"sweep": "parity.sweep.cli"}
@@ -101,7 +101,7 @@ def _check(options: argparse.Namespace) -> int:
     from parity import bridge, inputs, loading
     from parity.check import check
 
-    _require_folders(options)
+    _require_writable(options)
     x: Any = options.input if options.input in inputs.KINDS else Path(options.input)
     if isinstance(x, Path) and not x.suffix:
         inputs.make(options.input, (0, 0))  # neither a kind nor a file: says which kinds there are
@@ -122,16 +122,39 @@ def _check(options: argparse.Namespace) -> int:
 def _tutorial(options: argparse.Namespace) -> int:
     from parity import tutorial
 
-    _require_folders(options)
+    _require_writable(options)
     return _show(tutorial.report(), options)
 
 
-def _require_folders(options: argparse.Namespace) -> None:
+def require_writable(path: str | Path) -> None:
+    """Refuse a path that no file could be written to, before the work begins; nothing is made or changed.
+
+    Raises
+    ------
+    FileError
+        If it is no file's path, or its folder is not there or cannot be written to.
+    """
+    place, why = Path(path), ""
+    try:
+        if not place.parent.is_dir():
+            why = "its folder does not exist"
+        elif place.exists() and not place.is_file():
+            why = "it is a folder" if place.is_dir() else "it is not a file"
+        elif not os.access(place.parent, os.W_OK | os.X_OK):
+            why = "its folder cannot be written to"
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                place.with_name(f".{place.name}.12345678").lstat()  # as `refnet.files.whole` names it until it is whole
+    except OSError as error:
+        why = str(error.strerror)
+    if why:
+        raise FileError(f"cannot write {str(path)!r}: {why}; accepted: a file in a folder that can be written to")
+
+
+def _require_writable(options: argparse.Namespace) -> None:
     for path in (options.json, options.html):
-        if path and not Path(path).parent.is_dir():
-            raise FileError(
-                f"cannot write {path!r}: its folder does not exist; accepted: a path in a folder that exists"
-            )
+        if path is not None:
+            require_writable(path)
 
 
 def _show(report: Any, options: argparse.Namespace) -> int:
@@ -140,8 +163,8 @@ def _show(report: Any, options: argparse.Namespace) -> int:
     # A reader that leaves early, such as head, must not change the verdict; rich ends the program in that case.
     with contextlib.suppress(BrokenPipeError, SystemExit):
         Console(highlight=False).print(report)
-    if options.json:
+    if options.json is not None:
         report.to_json(options.json)
-    if options.html:
+    if options.html is not None:
         report.to_html(options.html)
     return int(report.exit_code)

@@ -12,14 +12,14 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress as Bar, TaskID
 
-from parity.cli import Parser
+from parity.cli import Parser, require_writable
 from parity.runners import activations as runners
 from parity.sweep import checkpoint, report, results
 from parity.sweep.run import SAMPLES, Result, Where, sweep, task_for
 from parity.ulp import FORMATS
 from refnet import activations
 from refnet.activations import Activation
-from refnet.errors import ArgumentError, FileError, did_you_mean
+from refnet.errors import ArgumentError, did_you_mean
 
 __all__ = ["add_arguments", "main", "run"]
 
@@ -114,10 +114,8 @@ def _check(options: argparse.Namespace) -> None:
         raise ArgumentError(f"--max-ulp {options.max_ulp} is not accepted; accepted: a number from 0 up")
     if options.seed < 0:
         raise ArgumentError(f"--seed {options.seed} is not accepted; accepted: 0 or more")
-    if options.json and not options.json.parent.is_dir():
-        raise FileError(
-            f"cannot write {str(options.json)!r}: its folder does not exist; accepted: a path in a folder that exists"
-        )
+    if options.json:
+        require_writable(options.json)
 
 
 def _chosen(names: Sequence[str], everything: bool) -> list[Activation]:
@@ -151,11 +149,13 @@ def parse_name(text: str) -> Activation:
         return activation
     try:
         call = ast.parse(text, mode="eval").body
-        if not isinstance(call, ast.Call):
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
             raise ValueError
         values: list[Any] = [ast.literal_eval(each) for each in call.args]
         named = {str(each.arg): ast.literal_eval(each.value) for each in call.keywords}
-    except (SyntaxError, ValueError) as error:
+        if len(named) < len(call.keywords):
+            raise ValueError
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last two where it is nested too deep
         raise ArgumentError(f"activation {text!r} cannot be read; accepted: name(parameter=value, ...)") from error
     return activation.with_parameters(*values, **named)
 

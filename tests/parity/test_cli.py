@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity.cli import main
+from parity.cli import main, require_writable
 
 pytestmark = pytest.mark.keras
 
@@ -94,6 +94,11 @@ def test_models_that_differ_give_1(keras, capsys, monkeypatch):
         (("check", f"{HERE}:good", "--through", "cal"), "did you mean 'call'?"),
         (("check", f"{HERE}:good", "--through", ","), "--through names no runner"),
         (("check", f"{HERE}:good", "--html", "none/r.html"), "its folder does not exist"),
+        (("check", f"{HERE}:good", "--json", "."), "cannot write '.': it is a folder; accepted: a file in a folder"),
+        (("check", f"{HERE}:good", "--json", ""), "cannot write '': it is a folder"),
+        (("check", f"{HERE}:good", "--html", "/dev/null"), "cannot write '/dev/null': it is not a file"),
+        (("check", f"{HERE}:good", "--html", "x" * 250), "x': File name too long; accepted"),
+        (("main", "--json", "none/r.json"), "its folder does not exist"),
     ],
 )
 def test_bad_use_is_one_sentence_and_2(keras, capsys, arguments, message):
@@ -103,6 +108,26 @@ def test_bad_use_is_one_sentence_and_2(keras, capsys, arguments, message):
     assert err.startswith("parity")
     assert err.count("\n") == 1
     assert list(Path().iterdir()) == []
+
+
+def test_a_folder_without_permission_is_said_before_the_work(keras, capsys, monkeypatch):
+    from parity import loading
+
+    Path("r.json").write_text("before")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
+    monkeypatch.setattr(loading, "load", None)
+    code, out, err = run(capsys, "check", f"{HERE}:good", "--json", "r.json")
+    assert (code, out) == (2, "")
+    assert err.startswith("parity: cannot write 'r.json': its folder cannot be written to; accepted: ")
+    assert Path("r.json").read_text() == "before"
+
+
+def test_what_can_be_written_is_neither_made_nor_changed():
+    Path("there").write_text("before")
+    for name in ("there", "new"):
+        require_writable(name)
+    assert Path("there").read_text() == "before"
+    assert [each.name for each in Path().iterdir()] == ["there"]
 
 
 def test_an_input_of_another_shape_is_refused(keras, capsys):

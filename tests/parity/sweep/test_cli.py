@@ -81,6 +81,10 @@ def test_all_are_the_elementwise_ones_of_the_book(monkeypatch):
         (["tanh", "--max-ulp", "nan"], "--max-ulp nan is not accepted"),
         (["leaky_relu(slope"], "activation 'leaky_relu(slope' cannot be read"),
         (["leaky_relu(slope=1)"], "slope"),
+        (["elu(1)(2)"], "activation 'elu(1)(2)' cannot be read; accepted: name(parameter=value, ...)"),
+        (["elu(1).relu(2)"], "activation 'elu(1).relu(2)' cannot be read"),
+        (["elu(alpha=1, alpha=2)"], "activation 'elu(alpha=1, alpha=2)' cannot be read"),
+        (["elu(" + "-" * 5000 + "1)"], "cannot be read"),
     ],
 )
 def test_bad_use_gives_2_and_one_sentence(capsys, arguments, words):
@@ -106,10 +110,17 @@ def test_another_file_is_not_overwritten(capsys):
     assert Path("mine.json").read_text() == "{}"
 
 
-def test_a_folder_that_is_not_there_is_said(capsys):
-    code, _, err = sweep(capsys, "relu", "--dtype", "float16", "--json", "no/r.json")
-    assert code == 2
-    assert "cannot write" in err
+@pytest.mark.parametrize(
+    ("path", "why"), [("no/r.json", "its folder does not exist"), (".", "it is a folder"), ("r" * 250, "name too long")]
+)
+def test_results_that_cannot_be_written_are_said_before_the_sweep(capsys, monkeypatch, path, why):
+    monkeypatch.setattr(cli, "task_for", None)
+    code, out, err = sweep(capsys, "relu", "--dtype", "float16", "--json", path)
+    assert (code, out) == (2, "")
+    assert err.startswith("parity: cannot write ")
+    assert why in err
+    assert len(err.splitlines()) == 1
+    assert list(Path().iterdir()) == []
 
 
 def test_parameters_can_be_given():
