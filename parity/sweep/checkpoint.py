@@ -6,11 +6,12 @@ import dataclasses
 import hashlib
 import importlib.util
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 from parity.sweep import tally
-from parity.sweep.job import Task
+from parity.sweep.job import Task, chunks
 from parity.sweep.tally import Tally
 from refnet.errors import FileError
 from refnet.files.whole import write
@@ -111,8 +112,8 @@ def load(path: Path, task: Task, versions: dict[str, str]) -> Progress:
         plain = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Progress(versions=versions)
-    except (OSError, ValueError) as error:
-        why = "is not JSON" if isinstance(error, ValueError) else str(error.strerror)
+    except (OSError, ValueError, RecursionError) as error:
+        why = str(error.strerror) if isinstance(error, OSError) else "is not JSON"
         raise FileError(_damaged(path, why)) from error
     try:
         if plain["version"] != _VERSION or plain["task"] != json.loads(json.dumps(dataclasses.asdict(task))):
@@ -122,27 +123,23 @@ def load(path: Path, task: Task, versions: dict[str, str]) -> Progress:
                 f"checkpoint {str(path)!r}: made with {_named(plain['versions'])}, now {_named(versions)}; "
                 "delete it to begin again"
             )
-        progress = Progress(
-            done=frozenset(int(each) for each in plain["done"]),
-            tally=tally.read(plain["tally"]),
-            run_seconds=float(plain["run_seconds"]),
-            judge_seconds=float(plain["judge_seconds"]),
-            versions=versions,
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, FileError):
-            raise
+        progress = _read(plain, {start for start, _ in chunks(task)})
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise FileError(_damaged(path, "is not a sweep's progress")) from error
-    expected = sum(min(task.size, (1 << _bits(task)) - start) for start in progress.done)
+    expected = sum(stop - start for start, stop in chunks(task) if start in progress.done)
     if task.step == 1 and progress.tally.count != expected:
         raise FileError(_damaged(path, f"counts {progress.tally.count:,} inputs where its chunks have {expected:,}"))
     return progress
 
 
-def _bits(task: Task) -> int:
-    from parity.ulp import format_of
-
-    return format_of(task.dtype).bits
+def _read(plain: dict[str, Any], starts: set[int]) -> Progress:
+    """Return what `save` put into ``plain``; chunks begin at ``starts``."""
+    if not all(type(each) is int and each in starts for each in plain["done"]):
+        raise ValueError("a chunk that the task has not")
+    counted, run, judge = tally.read(plain["tally"]), float(plain["run_seconds"]), float(plain["judge_seconds"])
+    if sum(counted.histogram) != counted.count or not all(0 <= each < math.inf for each in (run, judge)):
+        raise ValueError("a histogram of other inputs, or seconds that cannot have passed")
+    return Progress(frozenset(plain["done"]), counted, run, judge, plain["versions"])
 
 
 def _damaged(path: Path, why: str) -> str:

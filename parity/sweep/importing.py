@@ -34,7 +34,7 @@ def entry(name: str, file: Path, runner: str = "refnet", dtype: str = "float32")
         found = tally.read(json.loads(file.read_text(encoding="utf-8")))
     except OSError as error:
         raise FileError(f"tally {str(file)!r} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise FileError(f"tally {str(file)!r} is not one that parity.sweep.tally wrote") from error
     whole = 1 << FORMATS[dtype].bits
     if found.count != whole:

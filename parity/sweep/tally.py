@@ -144,22 +144,32 @@ def read(plain: dict[str, Any]) -> Tally:
 
     Raises
     ------
-    KeyError, TypeError, ValueError
+    KeyError, TypeError, ValueError, AttributeError, OverflowError
         If it is not one.
     """
+    histogram = tuple(_count(each) for each in plain["histogram"])
+    if len(histogram) != len(EDGES) + 1:
+        raise ValueError(f"{len(histogram)} bins of a histogram that has {len(EDGES) + 1}")
     return Tally(
         classes=tuple(
-            Class(int(each["count"]), int(each["misrounded"]), _read(each["worst"]))
+            Class(_count(each["count"]), _count(each["misrounded"]), _read(each["worst"]))
             for each in (plain["classes"][name] for name in CLASSES)
         ),
-        histogram=tuple(int(each) for each in plain["histogram"]),
-        out_of_range=int(plain["out_of_range"]),
-        out_of_order=int(plain["out_of_order"]),
-        wrong_zero=int(plain["wrong_zero"]),
+        histogram=histogram,
+        out_of_range=_count(plain["out_of_range"]),
+        out_of_order=_count(plain["out_of_order"]),
+        wrong_zero=_count(plain["wrong_zero"]),
         examples={key: found for key, each in plain["examples"].items() if (found := _read(each))},
-        undecided=int(plain["undecided"]),
+        undecided=_count(plain["undecided"]),
         misrounded=tuple(found for each in plain["misrounded_inputs"] if (found := _read(each))),
     )
+
+
+def _count(plain: Any) -> int:
+    """Return a count as it is; true, 1.5 and "1" are none."""
+    if type(plain) is not int or plain < 0:
+        raise ValueError(f"{plain!r} is no count")
+    return plain
 
 
 def _write(finding: Finding | None) -> list[Any] | None:

@@ -58,12 +58,42 @@ def test_other_tasks_have_other_files(task, tmp_path):
     assert checkpoint.path_of(tmp_path, task).name.startswith("relu6-float16-tests-parity-sweep-planted-off_by_one-")
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"version": 1', "[]", "{}", '{"version": 1, "task": 3}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", '{"version": 1', "[]", "{}", '{"version": 1, "task": 3}', pytest.param("[" * 99_999, id="deep")]
+)
 def test_a_damaged_file_is_named_in_one_sentence(task, tmp_path, text):
     path = tmp_path / "c.json"
     path.write_text(text)
     with pytest.raises(FileError, match=r"^checkpoint '.*c\.json' .*; delete it to begin again$"):
         checkpoint.load(path, task, VERSIONS)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(
+            {"done": each}
+            for each in ([[0]], [0, 4096, 1], [0, 4096, 1 << 16], ["0"], [0.0], [False], [-4096], "0", None)
+        ),
+        *({"tally": {"histogram": each}} for each in ([], [0] * 16, [1] * 17, None)),
+        *({"tally": {"undecided": each}} for each in (-1, 1.5, True, float("inf"))),
+        *({"run_seconds": each} for each in (float("inf"), float("nan"), -1, 10**400)),
+    ],
+    ids=str,
+)
+def test_what_no_sweep_has_saved_is_damage_and_stays_as_it_is(task, progress, tmp_path, change):
+    path = tmp_path / "c.json"
+    checkpoint.save(path, task, progress)
+    plain = json.loads(path.read_text())
+    for key, value in change.items():
+        plain[key] = plain[key] | value if isinstance(value, dict) else value
+    before = json.dumps(plain)
+    path.write_text(before)
+    with pytest.raises(
+        FileError, match=r"^checkpoint '.*c\.json' is not a sweep's progress; delete it to begin again$"
+    ):
+        checkpoint.load(path, task, VERSIONS)
+    assert path.read_text() == before
 
 
 def test_counts_that_do_not_fit_the_chunks_are_damage(task, progress, tmp_path):

@@ -64,3 +64,6 @@ def test_what_is_no_tally_is_refused():
         read({})
     with pytest.raises(TypeError):
         read(write(Tally()) | {"histogram": None})
+    for wrong in ({"histogram": [0] * len(EDGES)}, {"undecided": -1}, {"wrong_zero": 1.0}, {"out_of_range": "1"}):
+        with pytest.raises(ValueError):
+            read(write(Tally()) | wrong)
