@@ -237,7 +237,7 @@ def squareplus(x: Any, b: float = 4.0) -> Any:
     "x if x > 0 else alpha * (exp(x / alpha) - 1)",
     exact=lambda m, x, alpha: x if x > 0 else alpha * m.expm1(m.mpf(x) / alpha),
     derivative=lambda m, x, alpha: choose(x > 0, 1.0, m.exp(x / alpha)),
-    limits=lambda alpha: {-inf: -alpha, inf: inf},
+    limits=lambda alpha: {-inf: -alpha if alpha > 0.0 else -inf, inf: inf},
     negative_zero=-0.0,
     source="Barron, Continuously Differentiable Exponential Linear Units, arXiv:1704.07483, 2017",
 )

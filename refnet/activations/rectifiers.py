@@ -49,7 +49,7 @@ def _relu_limits(negative_slope: float, max_value: float, threshold: float) -> d
 
 def _relu_negative_zero(negative_slope: float, max_value: float, threshold: float) -> float:
     if threshold < 0.0:
-        return min(-0.0, max_value)
+        return min(max_value, -0.0)
     return negative_slope * (-0.0 - threshold) if negative_slope else 0.0
 
 
