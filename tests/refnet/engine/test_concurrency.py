@@ -259,6 +259,7 @@ def test_weights_that_change_meanwhile_give_old_or_new_results_whole():
 
 def long_predict(batch_size: int | None, width: int) -> None:
     with_cores(3)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where what runs the tests ignores it
     refnet.set_num_threads(3)
     model = refnet.Sequential([refnet.Input((4,)), *(layers.Dense(width, "gelu") for _ in range(3)), layers.Dense(1)])
     expected = model(np.ones((50, 4), np.float32)).tobytes()
