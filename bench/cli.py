@@ -40,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         chosen = parser().parse_args(_with_command(given))
+        for path in (getattr(chosen, "json", None), getattr(chosen, "plot", None)):
+            if path is not None:
+                whole.require_writable(path, folders=True)
         return int(chosen.run(chosen, "python -m bench " + shlex.join(given) if given else "python -m bench"))
     except RefnetError as error:
         print(f"bench: {error}", file=sys.stderr)
@@ -218,6 +221,7 @@ def _finish(record: Record, chosen: argparse.Namespace) -> int:
     if chosen.plot:
         from bench.plot import draw
 
+        chosen.plot.parent.mkdir(parents=True, exist_ok=True)
         whole.write(chosen.plot, draw(record))
     return 0
 

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from refnet.errors import ArgumentError, FileError, RefnetError
+from refnet.errors import ArgumentError, RefnetError
+from refnet.files.whole import require_writable
 
-__all__ = ["Parser", "main", "require_writable"]
+__all__ = ["Parser", "main"]
 
 #: Subcommands that have a command line of their own, and where it lives.
 _ELSEWHERE = {"sweep": "parity.sweep.cli"}
@@ -124,31 +125,6 @@ def _tutorial(options: argparse.Namespace) -> int:
 
     _require_writable(options)
     return _show(tutorial.report(), options)
-
-
-def require_writable(path: str | Path) -> None:
-    """Refuse a path that no file could be written to, before the work begins; nothing is made or changed.
-
-    Raises
-    ------
-    FileError
-        If it is no file's path, or its folder is not there or cannot be written to.
-    """
-    place, why = Path(path), ""
-    try:
-        if not place.parent.is_dir():
-            why = "its folder does not exist"
-        elif place.exists() and not place.is_file():
-            why = "it is a folder" if place.is_dir() else "it is not a file"
-        elif not os.access(place.parent, os.W_OK | os.X_OK):
-            why = "its folder cannot be written to"
-        else:
-            with contextlib.suppress(FileNotFoundError):
-                place.with_name(f".{place.name}.12345678").lstat()  # as `refnet.files.whole` names it until it is whole
-    except OSError as error:
-        why = str(error.strerror)
-    if why:
-        raise FileError(f"cannot write {str(path)!r}: {why}; accepted: a file in a folder that can be written to")
 
 
 def _require_writable(options: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress as Bar, TaskID
 
-from parity.cli import Parser, require_writable
+from parity.cli import Parser
 from parity.runners import activations as runners
 from parity.sweep import checkpoint, report, results
 from parity.sweep.run import SAMPLES, Result, Where, sweep, task_for
@@ -20,6 +20,7 @@ from parity.ulp import FORMATS
 from refnet import activations
 from refnet.activations import Activation
 from refnet.errors import ArgumentError, did_you_mean
+from refnet.files.whole import require_writable
 
 __all__ = ["add_arguments", "main", "run"]
 
@@ -116,6 +117,13 @@ def _check(options: argparse.Namespace) -> None:
         raise ArgumentError(f"--seed {options.seed} is not accepted; accepted: 0 or more")
     if options.json:
         require_writable(options.json)
+    if _keeps(options):
+        require_writable(options.checkpoints / "checkpoint", folders=True)
+
+
+def _keeps(options: argparse.Namespace) -> bool:
+    """Tell whether sweeps keep what is done, to be resumed."""
+    return bool(options.exhaustive and options.dtype == "float32")
 
 
 def _chosen(names: Sequence[str], everything: bool) -> list[Activation]:
@@ -171,7 +179,7 @@ def _one(options: argparse.Namespace, activation: Activation, errors: Console) -
             options.seed,
             options.samples,
         )
-        kept = options.checkpoints if options.exhaustive and options.dtype == "float32" else None
+        kept = options.checkpoints if _keeps(options) else None
         where = Where(options.jobs, options.scheduler, kept, options.resume)
         shown.update(line, description=task.title)
 

@@ -27,7 +27,7 @@ def as_floating(x: ArrayLike, who: str) -> NDArray[Any]:
     try:
         array = np.asarray(x)
     except Exception as error:  # whatever an array-like's own conversion raises
-        if "inhomogeneous" in str(error):
+        if isinstance(error, ValueError) and isinstance(x, (list, tuple)):
             raise ShapeError(f"{who}: input is ragged; accepted: rows of one length") from error
         raise DTypeError(f"{who}: input of type {type(x).__name__} is not accepted; accepted: real numbers") from error
     if array.dtype.kind in "iub" or (array.dtype == np.float64 and not given_array):

@@ -11,7 +11,7 @@ from typing import IO
 
 from refnet.errors import FileError
 
-__all__ = ["opened", "write"]
+__all__ = ["opened", "require_writable", "write"]
 
 
 @contextlib.contextmanager
@@ -26,7 +26,7 @@ def opened(path: str | Path) -> Iterator[IO[bytes]]:
     path = Path(path)
     beside = None
     try:
-        descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path))
         with os.fdopen(descriptor, "wb") as file:
             yield file
         mask = os.umask(0)
@@ -54,3 +54,43 @@ def write(path: str | Path, content: str | bytes) -> None:
     """
     with opened(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
+
+
+def require_writable(path: str | Path, folders: bool = False) -> None:
+    """Refuse a path that no file could be written to, before long work begins; nothing is made or changed.
+
+    Parameters
+    ----------
+    path : str or Path
+        What will be written.
+    folders : bool
+        Whether the folders on the way will be made, too.
+
+    Raises
+    ------
+    FileError
+        If it is no file's path, or its folder is not there or cannot be written to.
+    """
+    place, why = Path(path), ""
+    folder = place.parent
+    try:
+        while folders and not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        if not folder.is_dir():
+            why = "its folder is a file" if folder.exists() else "its folder does not exist"
+        elif place.exists() and not place.is_file():
+            why = "it is a folder" if place.is_dir() else "it is not a file"
+        elif not os.access(folder, os.W_OK | os.X_OK):
+            why = "its folder cannot be written to"
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                (folder / f"{_prefix(place)}12345678").lstat()  # mkstemp adds eight letters
+    except OSError as error:
+        why = str(error.strerror)
+    if why:
+        raise FileError(f"cannot write {str(path)!r}: {why}; accepted: a file in a folder that can be written to")
+
+
+def _prefix(path: Path) -> str:
+    """Return how the name begins that a file has until it is whole."""
+    return f".{path.name}."

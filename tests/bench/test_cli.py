@@ -31,6 +31,8 @@ from tests.bench.test_results import RECORD
         (["forward", "--python", "/no/such/python", "--peers", "numpy"], "is not a Python interpreter that runs"),
         (["activations", "--names", "rleu"], "activation 'rleu' is not measured; did you mean 'relu'"),
         (["activations", "--sizes", "1.5"], "'1.5' is not a positive whole number"),
+        (["startup", "--json", "/dev/null/r.json"], "cannot write '/dev/null/r.json': its folder is a file"),
+        (["forward", "--plot", "/"], "cannot write '/': it is a folder"),
         (["startup", "--nonsense"], "unrecognized arguments: --nonsense"),
         (["show"], "the following arguments are required: FILE"),
         (["show", "no-such-file.json"], "cannot be read (No such file or directory)"),

@@ -110,6 +110,15 @@ def test_another_file_is_not_overwritten(capsys):
     assert Path("mine.json").read_text() == "{}"
 
 
+def test_checkpoints_that_cannot_be_written_are_said_before_the_sweep(capsys, monkeypatch):
+    monkeypatch.setattr(cli, "task_for", None)
+    Path("there").write_text("before")
+    code, out, err = sweep(capsys, "relu", "--exhaustive", "--checkpoints", "there")
+    assert (code, out) == (2, "")
+    assert err.startswith("parity: cannot write 'there/checkpoint': its folder is a file; accepted: ")
+    assert Path("there").read_text() == "before"
+
+
 @pytest.mark.parametrize(
     ("path", "why"), [("no/r.json", "its folder does not exist"), (".", "it is a folder"), ("r" * 250, "name too long")]
 )

@@ -28,6 +28,7 @@ def f32(*values):
         ({"threshold": 1.0}, [0.0, 0.0, 0.0, 0.0, 0.0, 3.0, 7.0, INF, NAN]),
         ({"threshold": 1.0, "negative_slope": 0.5}, [-INF, -1.5, -0.5, -0.5, -0.25, 3.0, 7.0, INF, NAN]),
         ({"threshold": -1.0, "max_value": 6.0}, [0.0, 0.0, -0.0, 0.0, 0.5, 3.0, 6.0, 6.0, NAN]),
+        ({"threshold": -1.0, "max_value": 0.0}, [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, NAN]),
         ({"max_value": -1.0}, [0.0, 0.0, 0.0, 0.0, -1.0, -1.0, -1.0, -1.0, NAN]),
     ],
 )
@@ -36,6 +37,7 @@ def test_relu_in_its_odd_corners(parameters, expected):
     block = activations.relu.with_parameters(**parameters)
     assert bits(block.numpy(x)) == bits(f32(*expected))
     assert bits(block(x)) == bits(f32(*expected))
+    assert bits(f32(block.limits[-INF], block.negative_zero, block.limits[INF])) == bits(f32(*expected)[[0, 2, 7]])
 
 
 def test_leaky_relu_with_slope_zero_is_relu():

@@ -49,3 +49,49 @@ def test_what_stood_there_stays_if_writing_fails(tmp_path, error):
 def test_a_folder_that_does_not_exist_is_one_sentence(tmp_path):
     with pytest.raises(FileError, match=r"none/file: cannot be written \(No such file or directory\)"):
         whole.write(tmp_path / "none" / "file", "x")
+
+
+@pytest.mark.parametrize("name", ["there", "new"])
+def test_what_can_be_written_is_neither_made_nor_changed(tmp_path, name):
+    (tmp_path / "there").write_text("before")
+    whole.require_writable(tmp_path / name)
+    assert (tmp_path / "there").read_text() == "before"
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
+@pytest.mark.parametrize(
+    ("name", "folders", "why"),
+    [
+        (".", False, "it is a folder"),
+        ("no/new", False, "its folder does not exist"),
+        ("there/new", False, "its folder is a file"),
+        ("there/no/new", True, "its folder is a file"),
+        ("n" * 250, False, "File name too long"),
+        ("no/" + "n" * 250, True, "File name too long"),
+    ],
+)
+def test_what_cannot_be_written_is_named(tmp_path, name, folders, why):
+    (tmp_path / "there").write_text("before")
+    with pytest.raises(FileError, match=f"^cannot write '[^']*': {why}; accepted: a file in a folder that can be"):
+        whole.require_writable(tmp_path / name, folders)
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
+def test_a_folder_that_is_yet_to_be_made_will_do_where_folders_are_made(tmp_path):
+    whole.require_writable(tmp_path / "no" / "nor" / "new", folders=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_of_the_greatest_length_can_be_written_if_it_is_not_refused(tmp_path):
+    longest = max(length for length in range(200, 256) if accepted(tmp_path / ("n" * length)))
+    whole.write(tmp_path / ("n" * longest), "x")
+    with pytest.raises(FileError):
+        whole.write(tmp_path / ("n" * (longest + 1)), "x")
+
+
+def accepted(path):
+    try:
+        whole.require_writable(path)
+    except FileError:
+        return False
+    return True
