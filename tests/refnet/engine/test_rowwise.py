@@ -7,6 +7,7 @@ import pytest
 from refnet import activations, elementary
 from refnet.activations.activation import REGISTRY, activation
 from refnet.activations.reading import itself
+from refnet.elementary import where
 from refnet.engine.rowwise import LITTLE
 from refnet.errors import ArgumentError
 from tests.refnet.activations.judge import error_in_ulp
@@ -70,21 +71,28 @@ def test_a_rowwise_formula_that_branches_is_refused_in_a_sentence():
         del REGISTRY["own_branch"]
 
 
+def own_below(x, highest, term, share):
+    """Subtract the highest."""
+    return x - highest
+
+
+def own_highest(x, highest, term, share):
+    """Return the highest for each."""
+    return where(x > 0.0, highest, highest)
+
+
+@pytest.mark.parametrize("formula", [own_below, own_highest])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("columns", [3, 100])
-def test_a_formula_of_x_and_the_highest_alone_shows_a_nan_in_the_row(dtype, columns):
-    @activation("x - highest", exact=lambda m, row: [x - max(row) for x in row], kind="rowwise")
-    def own_centred(x, highest, term, share):
-        """Below the highest."""
-        return x - highest
-
+def test_a_formula_of_the_highest_alone_shows_a_nan_in_the_row_and_infinities(formula, dtype, columns):
+    own = activation("of the highest", exact=lambda m, row: row, kind="rowwise")(formula)
     try:
-        rows = np.random.default_rng(columns).standard_normal((3, columns)).astype(dtype)
-        rows[0, 1], rows[1, 1] = np.nan, -np.inf
-        np.testing.assert_array_equal(own_centred(rows), own_centred.numpy(rows))
-        assert np.isnan(own_centred(rows)[0]).all()
+        rows = np.random.default_rng(columns).standard_normal((5, columns)).astype(dtype)
+        rows[0, 1], rows[1, 1], rows[2], rows[3, 2] = np.nan, -np.inf, -np.inf, np.inf
+        np.testing.assert_array_equal(own(rows), own.numpy(rows))
+        assert np.isnan(own(rows)[0]).all()
     finally:
-        del REGISTRY["own_centred"]
+        del REGISTRY[formula.__name__]
 
 
 @pytest.mark.parametrize("columns", [2, 10, 63, 64, 1000, 10_000])
