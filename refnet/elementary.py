@@ -221,15 +221,15 @@ def ncdf(x: Any) -> Any:
 
 
 def npdf(x: Any) -> Any:
-    """Return the standard normal density, in long double: for derivatives, in mpmath's word.
+    """Return the standard normal density: for derivatives, in mpmath's word.
 
     Examples
     --------
     >>> float(npdf(np.array(0.0)))
     0.3989422804014327
     """
-    x = np.asarray(x, dtype=np.longdouble)
-    return np.exp(-x * x / 2) / np.sqrt(2 * pi)
+    x = np.asarray(x)
+    return np.exp(-x * x / 2) / np.sqrt(2 * x.dtype.type(pi))
 
 
 def choose(condition: Any, a: Any, b: Any) -> Any:
