@@ -33,9 +33,10 @@ from refnet.engine.vectors import (
 #: (1.08 with 128, 1.3 with 256, 0.88 with 64); 96 costs 1 % of speed against 256.
 BLOCK_K = 96
 
-#: Fewer than 8 rows need the weights faster than the processor fetches them by itself from the third-level cache: ask
-#: for them so many bytes ahead. Panels and blocks of k lie one after another, so this is also right at their ends.
-AHEAD, LINE = 2048, 64
+#: Up to so many rows read weights as fast as they come; the processor then fetches the next ones by itself, and asking
+#: for them only gets in its way (one row of 1024*4 takes 1.12 times as long, 3 rows 1.4). With more, a block of fewer
+#: than 8 asks so many bytes ahead. Panels and blocks of k lie one after another, so this is also right at their ends.
+READING, AHEAD, LINE = 5, 2048, 64
 
 #: From two blocks of rows on, each of the first so many asks for its share of the next block of k, a line per k: where
 #: the weights come from memory, 64 rows of 1024*4 take 0.92 to 0.8 of the time.
@@ -126,11 +127,11 @@ def _sum_over_k(builder: Any, operands: Any, rows: int, vectors: int, vector: An
     i = builder.phi(I64)
     sums = [[builder.phi(vector) for _ in range(vectors)] for _ in range(rows)]
     panel = builder.add(w, builder.mul(i, I64(width)))
-    if rows < 8:
+    if rows >= 8:
+        prefetch(builder, builder.add(ahead, builder.mul(i, I64(LINE))), level=2)
+    elif rows > READING:
         for line in range(0, width, LINE):
             prefetch(builder, builder.add(panel, I64(AHEAD + line)))
-    else:
-        prefetch(builder, builder.add(ahead, builder.mul(i, I64(LINE))), level=2)
     weight = []
     for v in range(vectors):
         weight.append(builder.load(address_as(builder, builder.add(panel, I64(v * lanes * size)), vector)))

@@ -37,3 +37,9 @@ def test_nothing_to_pack(shape):
 def test_the_panels_start_with_a_cache_line(columns):
     for _ in range(5):
         assert pack(np.ones((7, columns), np.float32)).ctypes.data % 64 == 0
+
+
+def test_big_weights_start_with_a_huge_page():
+    """Two of them, since one may lie there by chance."""
+    weight = np.ones((512, 1024), np.float32)
+    assert {packed.ctypes.data % 2**21 for packed in (pack(weight), pack(weight[:, ::-1]))} == {0}
