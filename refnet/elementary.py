@@ -34,6 +34,7 @@ __all__ = [
     "normal_cdf_times",
     "ratio",
     "seldom",
+    "split",
     "sqrt",
     "sum_odd",
     "where",
@@ -143,6 +144,21 @@ def seldom(condition: Any, rare: Callable[[], Any], usual: Any) -> Any:
     array([0.0625, 2.    ])
     """
     return np.where(condition, rare(), usual)
+
+
+def split(condition: Any, first: Any, second: Callable[[], Any]) -> Any:
+    """Return ``first`` where the condition holds, else ``second()``.
+
+    `where`, for a formula whose first part is short and whose second is long: with AVX-512 the engine computes the
+    second one only for the numbers that need it. It must be the last word of the formula.
+
+    Examples
+    --------
+    >>> x = np.array([0.25, 2.0])
+    >>> split(x > 1.0, x, lambda: x * x)
+    array([0.0625, 2.    ])
+    """
+    return np.where(condition, first, second())
 
 
 def sum_odd(a: Any, b: Any) -> Any:

@@ -20,6 +20,7 @@ from refnet.elementary import (
     minimum,
     ratio,
     seldom,
+    split,
     sum_odd,
     where,
 )
@@ -105,8 +106,12 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     >>> activations.elu([-1.0, -1e-8, 2.0])
     array([-6.3212055e-01, -9.9999999e-09,  2.0000000e+00], dtype=float32)
     """
-    below = seldom(absolute(x) < 2.0**-28, lambda: sum_odd(alpha * x, 0.5 * alpha * x * x), alpha * expm1(-absolute(x)))
-    return where(x > 0.0, x, below)
+
+    def below() -> Any:
+        near = absolute(x) < 2.0**-28
+        return seldom(near, lambda: sum_odd(alpha * x, 0.5 * alpha * x * x), alpha * expm1(-absolute(x)))
+
+    return split(x > 0.0, x, below)
 
 
 @activation(
@@ -132,8 +137,12 @@ def selu(x: Any) -> Any:
     >>> activations.selu([-1.0, 0.0, 1.0])
     array([-1.1113307,  0.       ,  1.050701 ], dtype=float32)
     """
-    t = expm1(-absolute(x))
-    return where(x >= 0.0, SELU_SCALE * x, fma(SELU_BELOW, t, SELU_BELOW_LOW * t))
+
+    def below() -> Any:
+        t = expm1(-absolute(x))
+        return fma(SELU_BELOW, t, SELU_BELOW_LOW * t)
+
+    return split(x >= 0.0, SELU_SCALE * x, below)
 
 
 def _silu_derivative(m: Any, x: Any) -> Any:
@@ -257,7 +266,11 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
     >>> activations.celu([-1.0, 0.0, 2.0], alpha=0.5)
     array([-0.43233237,  0.        ,  2.        ], dtype=float32)
     """
-    return where((x > 0.0) | (absolute(x) < 1e-290 * absolute(alpha)), x, alpha * expm1(x / alpha))
+
+    def below() -> Any:
+        return seldom(absolute(x) < 1e-290 * absolute(alpha), lambda: x, alpha * expm1(x / alpha))
+
+    return split(x > 0.0, x, below)
 
 
 def _mish_exact(m: Any, x: Any) -> Any:

@@ -207,6 +207,11 @@ def seldom(condition: Any, rare: Callable[[], Number], usual: Any) -> Number:
     return trace.seldom(condition, rare, *_numbers_for(condition, usual))
 
 
+def split(condition: Any, first: Any, second: Callable[[], Any]) -> Number:
+    """Return ``first`` where the condition holds, else ``second()``; both are computed."""
+    return where(condition, first, second())
+
+
 def _choose(a: Any, b: Any, sign: str) -> Number:
     """Return a where it compares so with b, and NaN where either is."""
     constant = isinstance(b, (int, float)) and b == b
@@ -406,6 +411,7 @@ FEWER_DIGITS: dict[Callable[..., Any], Callable[..., Number]] = {
     elementary.normal_cdf_times: normal_cdf_times,
     elementary.ratio: ratio,
     elementary.seldom: seldom,
+    elementary.split: split,
     elementary.sqrt: sqrt,
     elementary.sum_odd: sum_odd,
     elementary.where: where,

@@ -9,11 +9,11 @@ from typing import Any, cast
 import numba
 
 from refnet.activations.reading import itself
-from refnet.elementary import where
+from refnet.elementary import split, where
 from refnet.engine.elementary import FEWER_DIGITS
 from refnet.engine.pair_words import IN_PAIRS
 from refnet.engine.pairs import Pair, rounded
-from refnet.engine.trace import Number, compiled, trace
+from refnet.engine.trace import Number, compiled, select, trace
 from refnet.engine.whole_range import WHOLE_RANGE
 
 __all__ = ["in_numbers", "in_pairs", "with_words", "word_by_word"]
@@ -51,6 +51,22 @@ def in_numbers(formula: Callable[..., Any], count: int) -> Reading | None:
         return numbers[0].lift(twin(*numbers))
 
     return run if _traceable(run, count) else None
+
+
+def in_two_parts(formula: Callable[..., Any], count: int) -> tuple[Callable[..., Any], Reading] | None:
+    """Return the parts of a formula whose last word is `split`, or None if it is another.
+
+    The first one returns the condition and the word's first value.
+    """
+    words = _short_words(formula)
+    first = with_words(formula, {**words, split: lambda condition, value, other: (condition, value)})
+    second = with_words(formula, {**words, split: lambda condition, value, other: other()})
+
+    def value(*numbers: Number) -> Number:
+        condition, number = first(*numbers)
+        return select(condition, numbers[0].lift(number), numbers[0])
+
+    return (first, second) if _traceable(value, count) else None
 
 
 def in_pairs(

@@ -15,11 +15,13 @@ from numba import types
 
 from refnet.activations.reading import itself
 from refnet.engine import gated, pair_rows, rowwise, sparsemax, trace
-from refnet.engine.formulas import Reading, in_numbers, in_pairs, word_by_word
+from refnet.engine.formulas import Reading, in_numbers, in_pairs, in_two_parts, word_by_word
 from refnet.engine.intrinsics import ACCESS, load_float64
 from refnet.engine.lanes import over_lanes
+from refnet.engine.machine import machine
+from refnet.engine.split import over_two_parts
 from refnet.engine.trace import Number
-from refnet.engine.vectors import NUMBERS, fence
+from refnet.engine.vectors import LINE, NUMBERS, fence
 
 #: What a kernel loads and stores; "half" are float64 numbers that will be rounded to float16 or bfloat16.
 STORED = {"float32": "float32", "float64": "float64", "half": "float64"}
@@ -66,8 +68,12 @@ def kernel(
         return gated.gated(reading, STORED[dtype], live)
     if reading is None:
         return _SCALAR[parameters](numba.njit(error_model="numpy")(word_by_word(formula, dtype)), *ACCESS[dtype])
+    parts = in_two_parts(formula, len(lows)) if STORED[dtype] == "float32" and machine().vector_bytes == LINE else None
     if fixed is not None:
         reading, parameters = _fixed(reading, fixed), 0
+        parts = parts and tuple(_fixed(part, fixed) for part in parts)
+    if parts and not exceptions:
+        return _two_parts(*parts, parameters, live, streaming)
     return _elementwise(_corrected(reading, exceptions), parameters, STORED[dtype], live, streaming)
 
 
@@ -91,6 +97,17 @@ def _corrected(reading: Reading, exceptions: tuple[tuple[float, float], ...]) ->
 
 def _elementwise(reading: Reading, parameters: int, stored: str, live: int, streaming: bool) -> Any:
     loop = over_lanes(lambda *numbers: (reading(*numbers),), (stored,), (stored,), parameters, live, streaming)
+
+    def run(x: int, y: int, rows: int, columns: int, parameters: int, work: int) -> None:
+        loop(rows * columns, parameters, x, y)
+        if streaming:
+            fence()
+
+    return run
+
+
+def _two_parts(first: Any, second: Reading, parameters: int, live: int, streaming: bool) -> Any:
+    loop = over_two_parts(first, second, parameters, live, streaming)
 
     def run(x: int, y: int, rows: int, columns: int, parameters: int, work: int) -> None:
         loop(rows * columns, parameters, x, y)

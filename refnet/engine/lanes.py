@@ -138,12 +138,12 @@ def _step(
             for dtype, address in zip((*inputs, *outputs), ends, strict=True):
                 number, size = NUMBERS[dtype]
                 places.append((ir.VectorType(number, lanes), builder.add(address, builder.mul(i, I64(size)))))
-            given = [_widened(builder, load(builder, *place, mask), wide) for place in places[: len(inputs)]]
+            given = [widened(builder, load(builder, *place, mask), wide) for place in places[: len(inputs)]]
             if at_address:
-                more = [splat(builder, _value(builder, values, k), lanes) for k in range(parameters)]
+                more = parameters_at(builder, values, parameters, lanes)
             else:
-                more = cgutils.unpack_tuple(builder, values)
-            results = function(*given, *(Number(builder, value) for value in more))
+                more = [Number(builder, value) for value in cgutils.unpack_tuple(builder, values)]
+            results = function(*given, *more)
             for (kind, place), result in zip(places[len(inputs) :], results[: len(outputs)], strict=True):
                 rounded = result.value if kind == wide else builder.fptrunc(result.value, kind)
                 stream(builder, rounded, place) if streaming else store(builder, rounded, place, mask)
@@ -157,7 +157,7 @@ def _step(
     return step
 
 
-def _widened(builder: Any, value: Any, wide: Any) -> Number:
+def widened(builder: Any, value: Any, wide: Any) -> Number:
     """Return loaded numbers as float64."""
     if value.type == wide:
         return Number(builder, value)
@@ -166,8 +166,10 @@ def _widened(builder: Any, value: Any, wide: Any) -> Number:
     return number
 
 
-def _value(builder: Any, values: Any, k: int) -> Any:
-    return builder.load(address_as(builder, builder.add(values, I64(8 * k)), F64))
+def parameters_at(builder: Any, values: Any, count: int, lanes: int) -> list[Number]:
+    """Return so many float64 from an address on, each in every lane."""
+    places = (address_as(builder, builder.add(values, I64(8 * k)), F64) for k in range(count))
+    return [Number(builder, splat(builder, builder.load(place), lanes)) for place in places]
 
 
 def _ask(builder: Any, address: Any, i: Any, lanes: int, size: int, write: bool) -> None:

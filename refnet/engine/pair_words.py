@@ -259,6 +259,7 @@ IN_PAIRS: dict[Callable[..., Any], Callable[..., Pair]] = {
     elementary.normal_cdf_times: normal_cdf_times,
     elementary.ratio: pairs.ratio,
     elementary.seldom: pairs.seldom,
+    elementary.split: pairs.split,
     elementary.sqrt: pairs.sqrt,
     elementary.sum_odd: pairs.total,
     elementary.where: where,

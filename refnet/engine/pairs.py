@@ -160,6 +160,11 @@ def seldom(condition: Any, rare: Callable[[], Any], usual: Any) -> Pair:
     return where(condition, rare(), usual)
 
 
+def split(condition: Any, first: Any, second: Callable[[], Any]) -> Pair:
+    """Return ``first`` where the condition holds, else ``second()``; both are computed."""
+    return where(condition, first, second())
+
+
 def absolute(x: Any) -> Pair:
     """Return |x|, by the sign of high."""
     (x,) = pair_of(x)
