@@ -32,8 +32,10 @@ __all__ = [
     "minimum",
     "normal_cdf",
     "normal_cdf_times",
+    "polynomial",
     "ratio",
     "seldom",
+    "shortcut",
     "split",
     "sqrt",
     "sum_odd",
@@ -132,6 +134,20 @@ def exp_times(a: Any, high: Any, low: Any) -> Any:
     return a * np.where(large, 2.0**-100, 1.0) * power * back * back
 
 
+def polynomial(coefficients: tuple[float, ...], x: Any) -> Any:
+    """Return a polynomial's value by Horner's rule, its coefficients the highest power first.
+
+    Examples
+    --------
+    >>> float(polynomial((2.0, 0.0, -1.0), 3.0))
+    17.0
+    """
+    value = coefficients[0]
+    for coefficient in coefficients[1:]:
+        value = fma(value, x, coefficient)
+    return value
+
+
 def seldom(condition: Any, rare: Callable[[], Any], usual: Any) -> Any:
     """Return ``rare()`` where the condition holds, else ``usual``.
 
@@ -144,6 +160,21 @@ def seldom(condition: Any, rare: Callable[[], Any], usual: Any) -> Any:
     array([0.0625, 2.    ])
     """
     return np.where(condition, rare(), usual)
+
+
+def shortcut(condition: Any, short: Callable[[], Any], usual: Callable[[], Any]) -> Any:
+    """Return ``usual()``; where the condition holds, the engine may compute ``short()`` instead.
+
+    Both must round to the same float32. With AVX-512 the engine takes the short way for numbers that can, and the usual
+    one only for the others, if these are few. It must be the last word of the formula.
+
+    Examples
+    --------
+    >>> x = np.array([0.0, 2.0])
+    >>> shortcut(x < 1.0, lambda: 1.0, lambda: np.cosh(x))
+    array([1.        , 3.76219569])
+    """
+    return usual()
 
 
 def split(condition: Any, first: Any, second: Callable[[], Any]) -> Any:

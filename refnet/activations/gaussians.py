@@ -16,7 +16,9 @@ from refnet.elementary import (
     minimum,
     normal_cdf_times,
     ratio,
+    polynomial,
     seldom,
+    shortcut,
     sum_odd,
     where,
 )
@@ -28,6 +30,24 @@ TANH_1 = 1.5957691216057308
 TANH_1_LOW = -9.96930880911092e-17
 TANH_3 = 0.07135481627260025
 TANH_3_LOW = -4.1218577217431825e-18
+
+
+#: (the normal distribution function of x, less 1/2) / x, up to 1.625, in x^2
+NORMAL_CENTRE = (
+    4.4479610622479345e-15,
+    -1.8709765737192118e-13,
+    5.0075230678942736e-12,
+    -1.1272221953402395e-10,
+    2.2729845005847653e-09,
+    -4.122596453170835e-08,
+    6.659687171836439e-07,
+    -9.444655878440487e-06,
+    0.00011543468746897908,
+    -0.0011873282154465784,
+    0.009973557010031761,
+    -0.06649038006690526,
+    0.3989422804014327,
+)
 
 
 def _gelu_exact(m: Any, x: Any, approximate: bool) -> Any:
@@ -111,6 +131,13 @@ def gelu(x: Any, approximate: bool = False) -> Any:
     >>> activations.gelu([-2.0, 0.0, 2.0], approximate=True)
     array([-0.04540231,  0.        ,  1.9545977 ], dtype=float32)
     """
-    held = maximum(x, -100.0)
-    second_order = SQRT_1_OVER_2PI * held * held * (1.0 - held * held / 6.0)
-    return seldom(absolute(x) < NEAR_ZERO, lambda: sum_odd(0.5 * x, second_order), normal_cdf_times(held, x))
+
+    def near() -> Any:
+        return fma(x * x, polynomial(NORMAL_CENTRE, x * x), 0.5 * x)
+
+    def usual() -> Any:
+        held = maximum(x, -100.0)
+        second_order = SQRT_1_OVER_2PI * held * held * (1.0 - held * held / 6.0)
+        return seldom(absolute(x) < NEAR_ZERO, lambda: sum_odd(0.5 * x, second_order), normal_cdf_times(held, x))
+
+    return shortcut((absolute(x) >= NEAR_ZERO) & (x > -1.0) & (x < 1.625), near, usual)

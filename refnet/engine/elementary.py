@@ -207,6 +207,11 @@ def seldom(condition: Any, rare: Callable[[], Number], usual: Any) -> Number:
     return trace.seldom(condition, rare, *_numbers_for(condition, usual))
 
 
+def shortcut(condition: Any, short: Callable[[], Number], usual: Callable[[], Number]) -> Number:
+    """Return ``usual()``."""
+    return usual()
+
+
 def split(condition: Any, first: Any, second: Callable[[], Any]) -> Number:
     """Return ``first`` where the condition holds, else ``second()``; both are computed."""
     return where(condition, first, second())
@@ -409,8 +414,10 @@ FEWER_DIGITS: dict[Callable[..., Any], Callable[..., Number]] = {
     elementary.minimum: minimum,
     elementary.normal_cdf: normal_cdf,
     elementary.normal_cdf_times: normal_cdf_times,
+    elementary.polynomial: polynomial,
     elementary.ratio: ratio,
     elementary.seldom: seldom,
+    elementary.shortcut: shortcut,
     elementary.split: split,
     elementary.sqrt: sqrt,
     elementary.sum_odd: sum_odd,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import types
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -9,11 +10,11 @@ from typing import Any, cast
 import numba
 
 from refnet.activations.reading import itself
-from refnet.elementary import split, where
+from refnet.elementary import shortcut, split, where
 from refnet.engine.elementary import FEWER_DIGITS
 from refnet.engine.pair_words import IN_PAIRS
 from refnet.engine.pairs import Pair, rounded
-from refnet.engine.trace import Number, compiled, select, trace
+from refnet.engine.trace import Condition, Number, compiled, trace
 from refnet.engine.whole_range import WHOLE_RANGE
 
 __all__ = ["in_numbers", "in_pairs", "with_words", "word_by_word"]
@@ -53,20 +54,47 @@ def in_numbers(formula: Callable[..., Any], count: int) -> Reading | None:
     return run if _traceable(run, count) else None
 
 
-def in_two_parts(formula: Callable[..., Any], count: int) -> tuple[Callable[..., Any], Reading] | None:
-    """Return the parts of a formula whose last word is `split`, or None if it is another.
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """A formula whose last word is `split` or `shortcut`.
 
-    The first one returns the condition and the word's first value.
+    Attributes
+    ----------
+    first : callable
+        Returns the condition for the first part, and that part.
+    second : callable
+        Returns the other part.
+    everywhere : bool
+        Whether that is right for all numbers.
     """
+
+    first: Callable[..., tuple[Condition, Number]]
+    second: Reading
+    everywhere: bool
+
+
+def in_two_parts(formula: Callable[..., Any], count: int) -> Parts | None:
+    """Return the parts of a formula whose last word is `split` or `shortcut`, or None if it is another."""
+    for word, value_of in ((split, itself), (shortcut, lambda part: part())):
+        parts = _parts(formula, word, value_of)
+        if _traceable(lambda *numbers, first=parts.first: first(*numbers)[1], count):  # type: ignore[misc]
+            return parts
+    return None
+
+
+def _parts(formula: Callable[..., Any], word: Callable[..., Any], value_of: Callable[[Any], Any]) -> Parts:
     words = _short_words(formula)
-    first = with_words(formula, {**words, split: lambda condition, value, other: (condition, value)})
-    second = with_words(formula, {**words, split: lambda condition, value, other: other()})
+    short = with_words(formula, {**words, word: lambda condition, value, other: (condition, value_of(value))})
+    other = with_words(formula, {**words, word: lambda condition, value, other: other()})
 
-    def value(*numbers: Number) -> Number:
-        condition, number = first(*numbers)
-        return select(condition, numbers[0].lift(number), numbers[0])
+    def first(*numbers: Number) -> tuple[Condition, Number]:
+        condition, value = short(*numbers)
+        return condition, numbers[0].lift(value)
 
-    return (first, second) if _traceable(value, count) else None
+    def second(*numbers: Number) -> Number:
+        return numbers[0].lift(other(*numbers))
+
+    return Parts(first, second, word is shortcut)
 
 
 def in_pairs(

@@ -15,7 +15,7 @@ from numba import types
 
 from refnet.activations.reading import itself
 from refnet.engine import gated, pair_rows, rowwise, sparsemax, trace
-from refnet.engine.formulas import Reading, in_numbers, in_pairs, in_two_parts, word_by_word
+from refnet.engine.formulas import Parts, Reading, in_numbers, in_pairs, in_two_parts, word_by_word
 from refnet.engine.intrinsics import ACCESS, load_float64
 from refnet.engine.lanes import over_lanes
 from refnet.engine.machine import machine
@@ -71,9 +71,8 @@ def kernel(
     parts = in_two_parts(formula, len(lows)) if STORED[dtype] == "float32" and machine().vector_bytes == LINE else None
     if fixed is not None:
         reading, parameters = _fixed(reading, fixed), 0
-        parts = parts and tuple(_fixed(part, fixed) for part in parts)
-    if parts and not exceptions:
-        return _two_parts(*parts, parameters, live, streaming)
+    if parts is not None and not exceptions:
+        return _two_parts(parts, fixed, parameters, live, streaming)
     return _elementwise(_corrected(reading, exceptions), parameters, STORED[dtype], live, streaming)
 
 
@@ -81,7 +80,7 @@ def _multiply_adds(reading: Reading | None, count: int) -> int:
     return 0 if reading is None else trace.trace(lambda *numbers: (reading(*numbers),), count)
 
 
-def _fixed(reading: Reading, values: tuple[float, ...]) -> Reading:
+def _fixed(reading: Any, values: tuple[float, ...]) -> Any:
     return lambda x: reading(x, *map(x.constant, values))
 
 
@@ -106,8 +105,11 @@ def _elementwise(reading: Reading, parameters: int, stored: str, live: int, stre
     return run
 
 
-def _two_parts(first: Any, second: Reading, parameters: int, live: int, streaming: bool) -> Any:
-    loop = over_two_parts(first, second, parameters, live, streaming)
+def _two_parts(parts: Parts, fixed: tuple[float, ...] | None, parameters: int, live: int, streaming: bool) -> Any:
+    first, second = parts.first, parts.second
+    if fixed is not None:
+        first, second = _fixed(first, fixed), _fixed(second, fixed)
+    loop = over_two_parts(first, second, parts.everywhere, parameters, live, streaming)
 
     def run(x: int, y: int, rows: int, columns: int, parameters: int, work: int) -> None:
         loop(rows * columns, parameters, x, y)

@@ -160,6 +160,20 @@ def seldom(condition: Any, rare: Callable[[], Any], usual: Any) -> Pair:
     return where(condition, rare(), usual)
 
 
+def polynomial(coefficients: tuple[float, ...], x: Any) -> Pair:
+    """Return a polynomial's value by Horner's rule, its coefficients the highest power first."""
+    (x,) = pair_of(x)
+    value = x.lift(coefficients[0])
+    for coefficient in coefficients[1:]:
+        value = fma(value, x, coefficient)
+    return value
+
+
+def shortcut(condition: Any, short: Callable[[], Any], usual: Callable[[], Any]) -> Pair:
+    """Return ``usual()``, which is right for all numbers."""
+    return pair_of(usual())[0]
+
+
 def split(condition: Any, first: Any, second: Callable[[], Any]) -> Pair:
     """Return ``first`` where the condition holds, else ``second()``; both are computed."""
     return where(condition, first, second())

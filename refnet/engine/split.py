@@ -17,50 +17,76 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from refnet.engine.lanes import over_lanes, parameters_at, widened
+from refnet.engine.machine import machine
 from refnet.engine.trace import Condition, Number
-from refnet.engine.vectors import LINE, NUMBERS, first_lanes, load, store, stream
+from refnet.engine.vectors import LINE, NUMBERS, first_lanes, load, pieces, store, stream
 
 __all__ = ["over_two_parts"]
 
 #: Numbers of a block: what is moved together stays in the first-level cache.
 BLOCK = 2048
 
+#: Where the second part is right for all numbers, a block of which more than 3 in 8 of the first so many need it runs
+#: through that alone.
+SAMPLE = 128
+
 F32, SIZE = NUMBERS["float32"]
-I1, I64 = ir.IntType(1), ir.IntType(64)
+F64, I64 = ir.DoubleType(), ir.IntType(64)
 LANES = LINE // SIZE
-VECTOR, WIDE = ir.VectorType(F32, LANES), ir.VectorType(ir.DoubleType(), LANES)
+VECTOR = ir.VectorType(F32, LANES)
 
 #: A number and the parameters -> whether the first part is right for it, and that part.
 First = Callable[..., tuple[Condition, Number]]
 
 
-def over_two_parts(first: First, second: Callable[..., Number], parameters: int, live: int, streaming: bool) -> Any:
+def over_two_parts(
+    first: First, second: Callable[..., Number], everywhere: bool, parameters: int, live: int, streaming: bool
+) -> Any:
     """Return the compiled ``run(count, values, x, y)`` for arrays of float32.
 
     Parameters
     ----------
     first, second : callable
         Take a Number for x, then one for each parameter.
+    everywhere : bool
+        Whether the second part is right for all numbers, so that no number must go through the first.
     parameters, live, streaming
         As in `refnet.engine.lanes.over_lanes`.
     """
-    apart = over_lanes(lambda *numbers: (second(*numbers),), ("float32",), ("float32",), parameters, live)
-    collect, collect_part = (_step(first, parameters, True, masked, False) for masked in (False, True))
-    spread, spread_part = (_step(first, parameters, False, masked, streaming) for masked in (False, True))
+    long = machine().registers // live * machine().lanes(8)
+
+    def second_alone(streaming: bool) -> Any:
+        return over_lanes(
+            lambda *numbers: (second(*numbers),), ("float32",), ("float32",), parameters, live, streaming
+        )
+
+    apart, alone = second_alone(False), second_alone(streaming)
+    collect, collect_some = (_step(first, parameters, True, n, n < long, False) for n in (long, LANES))
+    spread, spread_some = (_step(first, parameters, False, n, n < long, streaming) for n in (long, LANES))
+
+    @numba.njit(error_model="numpy")
+    def gather(begin: int, count: int, values: int, x: int, y: int, place: int) -> int:
+        end = count - (count - begin) % long
+        for i in range(begin, end, long):
+            place += collect(i, long, values, x, y, place)
+        for i in range(end, count, LANES):
+            place += collect_some(i, count - i, values, x, y, place)
+        return place
 
     @numba.njit(error_model="numpy")
     def block(count: int, values: int, x: int, y: int, held: int) -> None:
-        end, place = count - count % LANES, held
-        for i in range(0, end, LANES):
-            place += collect(i, LANES, values, x, y, place)
-        if end < count:
-            place += collect_part(end, count - end, values, x, y, place)
+        sampled = SAMPLE if everywhere and count > SAMPLE else 0
+        place = gather(0, sampled, values, x, y, held)
+        if 8 * (place - held) > 3 * sampled * SIZE:
+            alone(count, values, x, y)
+            return
+        place = gather(sampled, count, values, x, y, place)
         apart((place - held) // SIZE, values, held, held)
-        place = held
-        for i in range(0, end, LANES):
-            place += spread(i, LANES, values, x, y, place)
-        if end < count:
-            spread_part(end, count - end, values, x, y, place)
+        end, place = count - count % long, held
+        for i in range(0, end, long):
+            place += spread(i, long, values, x, y, place)
+        for i in range(end, count, LANES):
+            place += spread_some(i, count - i, values, x, y, place)
 
     @numba.njit(error_model="numpy")
     def run(count: int, values: int, x: int, y: int) -> None:
@@ -85,39 +111,48 @@ def _memory(context: Any) -> Any:
     return types.int64(), emit
 
 
-def _step(first: First, parameters: int, collecting: bool, masked: bool, streaming: bool) -> Any:
+def _step(first: First, parameters: int, collecting: bool, lanes: int, masked: bool, streaming: bool) -> Any:
     """Return the intrinsic ``step(i, left, values, x, y, place)`` for the numbers from i on, at most ``left`` of them.
 
     It moves those that need the second part to ``place``, or else writes y, with these from ``place``. It returns how
     many bytes of them there are.
     """
-    name = "compress" if collecting else "expand"
+    whole, wide = ir.VectorType(F32, lanes), ir.VectorType(F64, lanes)
 
     @intrinsic
     def step(context: Any, i: Any, left: Any, values: Any, x: Any, y: Any, place: Any) -> Any:
         def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
             i, left, values, x, y, place = args
             offset = builder.mul(i, I64(SIZE))
-            real = first_lanes(builder, left, LANES) if masked else None
-            given = load(builder, VECTOR, builder.add(x, offset), real)
-            condition, value = first(widened(builder, given, WIDE), *parameters_at(builder, values, parameters, LANES))
-            moved = builder.not_(condition.value)
+            real = first_lanes(builder, left, lanes) if masked else None
+            given = load(builder, whole, builder.add(x, offset), real)
+            condition, value = first(widened(builder, given, wide), *parameters_at(builder, values, parameters, lanes))
+            needing = builder.not_(condition.value)
             if real is not None:
-                moved = builder.and_(moved, real)
-            kind = ir.FunctionType(VECTOR, [VECTOR, VECTOR, moved.type])
-            move = cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.avx512.mask.{name}.v{LANES}f32")
-            if collecting:
-                store(builder, builder.call(move, [given, ir.Constant(VECTOR, None), moved]), place)
-            else:
-                others = builder.fptrunc(value.value, VECTOR)
-                result = builder.call(move, [load(builder, VECTOR, place), others, moved])
-                if streaming and not masked:
-                    stream(builder, result, builder.add(y, offset))
+                needing = builder.and_(needing, real)
+            numbers = given if collecting else builder.fptrunc(value.value, whole)
+            start = place
+            for part, moved in zip(pieces(builder, numbers, LANES), pieces(builder, needing, LANES), strict=True):
+                if collecting:
+                    store(builder, _move(builder, "compress", part, ir.Constant(VECTOR, None), moved), place)
                 else:
-                    store(builder, result, builder.add(y, offset), real)
-            bits = builder.zext(builder.bitcast(moved, ir.IntType(LANES)), I64)
-            return builder.mul(builder.ctpop(bits), I64(SIZE))
+                    result = _move(builder, "expand", load(builder, VECTOR, place), part, moved)
+                    if streaming and not masked:
+                        stream(builder, result, builder.add(y, offset))
+                    else:
+                        store(builder, result, builder.add(y, offset), real)
+                    offset = builder.add(offset, I64(LINE))
+                bits = builder.zext(builder.bitcast(moved, ir.IntType(LANES)), I64)
+                place = builder.add(place, builder.mul(builder.ctpop(bits), I64(SIZE)))
+            return builder.sub(place, start)
 
         return types.int64(*[types.int64] * 6), emit
 
     return step
+
+
+def _move(builder: Any, name: str, numbers: Any, others: Any, mask: Any) -> Any:
+    """Move the mask's lanes to the front ("compress"), or those at the front to the mask's lanes ("expand")."""
+    kind = ir.FunctionType(VECTOR, [VECTOR, VECTOR, mask.type])
+    move = cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.avx512.mask.{name}.v{LANES}f32")
+    return builder.call(move, [numbers, others, mask])
