@@ -106,13 +106,6 @@ def _centre(z: Any) -> Any:
     return mp.erf(mp.sqrt(z / 2)) / (2 * mp.sqrt(z))
 
 
-def _sigmoid_centre(z: Any) -> Any:
-    """Return (sigmoid(x) - 1/2) / x, at z = x^2."""
-    if z < SMALL:
-        return mp.mpf(1) / 4 - z / 48
-    return mp.tanh(mp.sqrt(z) / 2) / (2 * mp.sqrt(z))
-
-
 def _centre_rest(z: Any) -> Any:
     """Return `_centre` less its value at 0, divided by z."""
     if z < SMALL:
@@ -136,8 +129,7 @@ _LOG_UNIT = mp.mpf(1) / 9 * mp.mpf("1.0001")
 _BOOK = "refnet.activations"
 
 FITS = (
-    # The errors of these two are parts of x, of which the result is the sixth part at least.
-    Fit(f"{_BOOK}.exponentials:SIGMOID_CENTRE", _sigmoid_centre, mp.mpf(0), mp.mpf("1.5") ** 2, 12, mp.sqrt),
+    # Its error is a part of x, of which the result is the sixth part at least.
     Fit(f"{_BOOK}.gaussians:NORMAL_CENTRE", _centre, mp.mpf(0), mp.mpf("1.625") ** 2, 12, mp.sqrt),
     Fit(f"{_PLAIN}:COTH", _coth, mp.mpf(0), SIXTEENTH**2, 1, lambda z: z * mp.sqrt(z) / 2),
     Fit(f"{_PLAIN}:EXP", lambda r: _exp_rest(r, 2), -SIXTEENTH, SIXTEENTH, 4, lambda r: r**2),

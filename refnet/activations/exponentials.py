@@ -18,10 +18,8 @@ from refnet.elementary import (
     log1p_unit,
     maximum,
     minimum,
-    polynomial,
     ratio,
     seldom,
-    shortcut,
     split,
     sum_odd,
     where,
@@ -152,24 +150,6 @@ def _silu_derivative(m: Any, x: Any) -> Any:
     return s + x * s / (1 + m.exp(x))
 
 
-#: (sigmoid(x) - 1/2) / x up to 1.5, in x^2
-SIGMOID_CENTRE = (
-    6.032973054433989e-14,
-    -1.4777528833141825e-12,
-    2.029235879923617e-11,
-    -2.2177382034399584e-10,
-    2.2410338214311214e-09,
-    -2.2203711296607677e-08,
-    2.1923818028113443e-07,
-    -2.163871857044861e-06,
-    2.135692109148551e-05,
-    -0.00021081349180861566,
-    0.0020833333333074295,
-    -0.020833333333332295,
-    0.25,
-)
-
-
 @activation(
     "x / (1 + exp(-x))",
     exact=lambda m, x: x / (1 + m.exp(-x)),
@@ -194,19 +174,11 @@ def silu(x: Any) -> Any:
     >>> activations.silu([-2.0, 0.0, 2.0])
     array([-0.23840584,  0.        ,  1.7615942 ], dtype=float32)
     """
-    square = x * x
-
-    def near() -> Any:
-        return fma(square, polynomial(SIGMOID_CENTRE, square), 0.5 * x)
-
-    def usual() -> Any:
-        held = maximum(x, -1500.0)
-        below = -absolute(x)
-        e, x_e = exp(below), exp_times(held, below, 0.0)
-        y = ratio(where(x >= 0.0, held, x_e), 1.0, e)
-        return seldom(absolute(x) < NEAR_ZERO, lambda: sum_odd(0.5 * x, square * (0.25 - square * (1.0 / 48.0))), y)
-
-    return shortcut((absolute(x) >= NEAR_ZERO) & (absolute(x) < 1.5), near, usual)
+    held = maximum(x, -1500.0)
+    below = -absolute(x)
+    e, x_e = exp(below), exp_times(held, below, 0.0)
+    usual = ratio(where(x >= 0.0, held, x_e), 1.0, e)
+    return seldom(absolute(x) < NEAR_ZERO, lambda: sum_odd(0.5 * x, x * x * (0.25 - x * x * (1.0 / 48.0))), usual)
 
 
 @activation(
