@@ -15,8 +15,8 @@ from refnet.elementary import (
     maximum,
     minimum,
     normal_cdf_times,
-    ratio,
     polynomial,
+    ratio,
     seldom,
     shortcut,
     sum_odd,
@@ -117,7 +117,7 @@ def gelu(x: Any, approximate: bool = False) -> Any:
     Written with erfc: the usual 1 + erf(x / sqrt 2) cancels for negative x and has no correct digit left below
     -5. It dips to -0.170 at -0.752 and comes back to -0 at -inf (Keras gives NaN there). Around 0 the series
     x/2 + x^2 / sqrt(2 pi) is summed with its last rounding to odd, since x/2 may lie halfway between two subnormal
-    numbers.
+    numbers. Where little cancels, from -1 to 1.625, x/2 + x^2 P(x^2) with a polynomial P is right as well, and shorter.
 
     ``approximate=True`` chooses another formula, Keras' approximation by tanh, up to 4.7e-4 away:
 

@@ -1,8 +1,8 @@
 """A formula in two parts -> a compiled loop that computes the second part for those numbers alone that need it.
 
-A vector computes both sides of a `where` for all of its lanes. Here the numbers of a block that need the second part are
-first moved together, so that whole vectors of them run through it, and then put back between the others. AVX-512 has
-an instruction for either way.
+A vector computes both sides of a `where` for all of its lanes. Here the numbers of a block that need the second part
+are first moved together, so that whole vectors of them run through it, and then put back between the others. AVX-512
+has an instruction for either way.
 """
 
 from __future__ import annotations
@@ -56,9 +56,7 @@ def over_two_parts(
     long = machine().registers // live * machine().lanes(8)
 
     def second_alone(streaming: bool) -> Any:
-        return over_lanes(
-            lambda *numbers: (second(*numbers),), ("float32",), ("float32",), parameters, live, streaming
-        )
+        return over_lanes(lambda *numbers: (second(*numbers),), ("float32",), ("float32",), parameters, live, streaming)
 
     apart, alone = second_alone(False), second_alone(streaming)
     collect, collect_some = (_step(first, parameters, True, n, n < long, False) for n in (long, LANES))

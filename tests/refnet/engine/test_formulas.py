@@ -8,8 +8,8 @@ import pytest
 
 from refnet import activations, elementary
 from refnet.activations.activation import REGISTRY, activation
-from refnet.elementary import exp, log1p, maximum, normal_cdf, ratio
-from refnet.engine.formulas import in_pairs, with_words
+from refnet.elementary import exp, log1p, maximum, normal_cdf, ratio, shortcut, split
+from refnet.engine.formulas import in_pairs, in_two_parts, with_words
 from refnet.errors import ArgumentError
 from tests.refnet.activations.judge import elementwise, error_in_ulp, label, truth
 
@@ -145,3 +145,35 @@ def test_the_book_is_read_in_pairs():
         act = REGISTRY[name]
         if act.kind == "elementwise":
             assert in_pairs(act.formula, (False,) * (1 + len(act.parameters))) is not None, name
+
+
+@pytest.mark.parametrize(
+    ("formula", "everywhere"),
+    [
+        (lambda x: split(x > 0.0, x, lambda: exp(x)), False),
+        (lambda x: split(x > 0.0, 1.0, lambda: 0.0), False),
+        (lambda x: shortcut(x > 0.0, lambda: 1.0 + x, lambda: exp(x)), True),
+    ],
+)
+def test_a_formula_in_two_parts(formula, everywhere):
+    parts = in_two_parts(formula, 1)
+    assert parts is not None
+    assert parts.everywhere is everywhere
+
+
+@pytest.mark.parametrize("formula", [exp, lambda x: exp(x) + 1.0, lambda x: 1.0 + split(x > 0.0, x, lambda: exp(x))])
+def test_a_formula_whose_last_word_is_another_has_no_parts(formula):
+    assert in_two_parts(formula, 1) is None
+
+
+def test_a_formula_of_ones_own_in_two_parts():
+    try:
+        act = activation("x if x > 0 else x^2", exact=lambda m, x: x if x > 0 else m.mpf(x) ** 2)(
+            lambda x: split(x > 0.0, x, lambda: x * x)
+        )
+        x = np.random.default_rng(0).standard_normal(10_000)
+        for dtype in (np.float16, np.float32, np.float64):
+            given = x.astype(dtype)
+            assert act(given).tobytes() == np.where(given > 0, given, given * given).tobytes()
+    finally:
+        REGISTRY.pop("<lambda>", None)
