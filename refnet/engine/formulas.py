@@ -77,7 +77,7 @@ def in_two_parts(formula: Callable[..., Any], count: int) -> Parts | None:
     """Return the parts of a formula whose last word is `split` or `shortcut`, or None if it is another."""
     for word, value_of in ((split, itself), (shortcut, lambda part: part())):
         parts = _parts(formula, word, value_of)
-        if _traceable(lambda *numbers, first=parts.first: first(*numbers)[1], count):  # type: ignore[misc]
+        if _traceable(lambda *numbers, first=parts.first: first(*numbers)[1], count):
             return parts
     return None
 
