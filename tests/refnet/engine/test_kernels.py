@@ -102,3 +102,9 @@ def test_exceptions_hold_for_float32_and_the_default_parameters():
     assert block(x).tolist() == [7.0, leaky(x)[1], 8.0, 3.0]
     assert block(x.astype(np.float64)).tolist() == leaky(x.astype(np.float64)).tolist()
     assert block(x, 0.5).tolist() == [-0.75, -1.0, -1.25, 3.0]
+
+
+@pytest.mark.parametrize("name", ["elu", "gelu"])
+def test_exceptions_hold_for_formulas_in_two_parts(name):
+    block = dataclasses.replace(activations.get(name), exceptions={-0.5: 7.0, 0.5: 8.0, -3.0: 9.0})
+    assert block(np.array([-0.5, 0.5, -3.0], np.float32)).tolist() == [7.0, 8.0, 9.0]

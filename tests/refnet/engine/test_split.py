@@ -40,14 +40,16 @@ def expected(x):
 
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 31, 32, 33, 1000, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 77])
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 1.0], ids="{:.0%} second".format)
-def test_every_length_and_nothing_beyond(count, share, streaming):
+@pytest.mark.parametrize(
+    ("everywhere", "share"), [(False, 0.0), (False, 0.1), (False, 0.5), (False, 1.0), (True, 0.0), (True, 0.1)]
+)
+def test_every_length_and_nothing_beyond(count, everywhere, share, streaming):
     rng = np.random.default_rng(count)
     x = np.where(rng.random(count) < share, -1.0, 1.0).astype(np.float32) * (0.75 + rng.random(count, np.float32))
     for offset in (0, 3):  # where y begins in its cache line
         memory = np.full(count + 40, 7.0, np.float32)
         y = memory[offset + 8 : offset + 8 + count]
-        compiled(False, streaming)(VALUES, x, y)
+        compiled(everywhere, streaming)(VALUES, x, y)
         assert y.tobytes() == expected(x).tobytes()
         assert (memory[: offset + 8] == 7.0).all()
         assert (memory[offset + 8 + count :] == 7.0).all()
