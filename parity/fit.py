@@ -126,11 +126,9 @@ _PAIRS = "refnet.engine.pair_words"
 _LOG_SINGLE = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1) * mp.mpf("1.001")) ** 2
 _LOG_UNIT = mp.mpf(1) / 9 * mp.mpf("1.0001")
 
-_BOOK = "refnet.activations"
-
 FITS = (
-    # Its error is a part of x, of which the result is the sixth part at least.
-    Fit(f"{_BOOK}.gaussians:NORMAL_CENTRE", _centre, mp.mpf(0), mp.mpf("1.625") ** 2, 12, mp.sqrt),
+    # Its error is a part of x, of which the result is more than the seventh part.
+    Fit("refnet.activations.gaussians:NORMAL_CENTRE", _centre, mp.mpf(0), mp.mpf("1.625") ** 2, 12, mp.sqrt),
     Fit(f"{_PLAIN}:COTH", _coth, mp.mpf(0), SIXTEENTH**2, 1, lambda z: z * mp.sqrt(z) / 2),
     Fit(f"{_PLAIN}:EXP", lambda r: _exp_rest(r, 2), -SIXTEENTH, SIXTEENTH, 4, lambda r: r**2),
     Fit(f"{_PLAIN}:EXPM1", lambda r: _exp_rest(r, 2), -SIXTEENTH, SIXTEENTH, 5, lambda r: r),

@@ -165,8 +165,8 @@ def seldom(condition: Any, rare: Callable[[], Any], usual: Any) -> Any:
 def shortcut(condition: Any, short: Callable[[], Any], usual: Callable[[], Any]) -> Any:
     """Return ``usual()``; where the condition holds, the engine may compute ``short()`` instead.
 
-    Both must round to the same float32. With AVX-512 the engine takes the short way for numbers that can, and the usual
-    one only for the others, if these are few. It must be the last word of the formula.
+    Both must round to the same float32. Where it is the formula's last word, and there is AVX-512, the engine takes the
+    short way for numbers that can, and the usual one only for the others, if these are few.
 
     Examples
     --------
@@ -180,8 +180,8 @@ def shortcut(condition: Any, short: Callable[[], Any], usual: Callable[[], Any])
 def split(condition: Any, first: Any, second: Callable[[], Any]) -> Any:
     """Return ``first`` where the condition holds, else ``second()``.
 
-    `where`, for a formula whose first part is short and whose second is long: with AVX-512 the engine computes the
-    second one only for the numbers that need it. It must be the last word of the formula.
+    `where`, for a formula whose first part is short and whose second is long. Where it is the formula's last word, the
+    engine computes the second part only for the numbers that need it, if there is AVX-512.
 
     Examples
     --------

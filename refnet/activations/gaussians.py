@@ -31,7 +31,6 @@ TANH_1_LOW = -9.96930880911092e-17
 TANH_3 = 0.07135481627260025
 TANH_3_LOW = -4.1218577217431825e-18
 
-
 #: (the normal distribution function of x, less 1/2) / x, up to 1.625, in x^2
 NORMAL_CENTRE = (
     4.4479610622479345e-15,

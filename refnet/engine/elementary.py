@@ -208,7 +208,7 @@ def seldom(condition: Any, rare: Callable[[], Number], usual: Any) -> Number:
 
 
 def shortcut(condition: Any, short: Callable[[], Number], usual: Callable[[], Number]) -> Number:
-    """Return ``usual()``."""
+    """Return ``usual()``, which is right for all numbers."""
     return usual()
 
 

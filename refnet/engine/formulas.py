@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import types
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -14,10 +13,11 @@ from refnet.elementary import shortcut, split, where
 from refnet.engine.elementary import FEWER_DIGITS
 from refnet.engine.pair_words import IN_PAIRS
 from refnet.engine.pairs import Pair, rounded
+from refnet.engine.split import Parts
 from refnet.engine.trace import Condition, Number, compiled, trace
 from refnet.engine.whole_range import WHOLE_RANGE
 
-__all__ = ["in_numbers", "in_pairs", "with_words", "word_by_word"]
+__all__ = ["in_numbers", "in_pairs", "in_two_parts", "with_words", "word_by_word"]
 
 #: A formula as the kernels use it: Numbers in, a Number out.
 Reading = Callable[..., Number]
@@ -52,25 +52,6 @@ def in_numbers(formula: Callable[..., Any], count: int) -> Reading | None:
         return numbers[0].lift(twin(*numbers))
 
     return run if _traceable(run, count) else None
-
-
-@dataclasses.dataclass(frozen=True)
-class Parts:
-    """A formula whose last word is `split` or `shortcut`.
-
-    Attributes
-    ----------
-    first : callable
-        Returns the condition for the first part, and that part.
-    second : callable
-        Returns the other part.
-    everywhere : bool
-        Whether that is right for all numbers.
-    """
-
-    first: Callable[..., tuple[Condition, Number]]
-    second: Reading
-    everywhere: bool
 
 
 def in_two_parts(formula: Callable[..., Any], count: int) -> Parts | None:

@@ -8,6 +8,7 @@ widened to float64, the formula runs, and the result is rounded once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numba
@@ -15,7 +16,7 @@ from numba import types
 
 from refnet.activations.reading import itself
 from refnet.engine import gated, pair_rows, rowwise, sparsemax, trace
-from refnet.engine.formulas import Parts, Reading, in_numbers, in_pairs, in_two_parts, word_by_word
+from refnet.engine.formulas import Reading, in_numbers, in_pairs, in_two_parts, word_by_word
 from refnet.engine.intrinsics import ACCESS, load_float64
 from refnet.engine.lanes import over_lanes
 from refnet.engine.machine import machine
@@ -68,20 +69,23 @@ def kernel(
         return gated.gated(reading, STORED[dtype], live)
     if reading is None:
         return _SCALAR[parameters](numba.njit(error_model="numpy")(word_by_word(formula, dtype)), *ACCESS[dtype])
-    parts = in_two_parts(formula, len(lows)) if STORED[dtype] == "float32" and machine().vector_bytes == LINE else None
-    if fixed is not None:
-        reading, parameters = _fixed(reading, fixed), 0
-    if parts is not None and not exceptions:
-        return _two_parts(parts, fixed, parameters, live, streaming)
-    return _elementwise(_corrected(reading, exceptions), parameters, STORED[dtype], live, streaming)
+    stored, left = STORED[dtype], parameters if fixed is None else 0
+    parts = in_two_parts(formula, len(lows)) if stored == "float32" and machine().vector_bytes == LINE else None
+    if parts is None or exceptions:
+        whole = _corrected(_fixed(reading, fixed), exceptions)
+        loop = over_lanes(lambda *numbers: (whole(*numbers),), (stored,), (stored,), left, live, streaming)
+    else:
+        parts = replace(parts, first=_fixed(parts.first, fixed), second=_fixed(parts.second, fixed))
+        loop = over_two_parts(parts, left, live, streaming)
+    return _elementwise(loop, streaming)
 
 
 def _multiply_adds(reading: Reading | None, count: int) -> int:
     return 0 if reading is None else trace.trace(lambda *numbers: (reading(*numbers),), count)
 
 
-def _fixed(reading: Any, values: tuple[float, ...]) -> Any:
-    return lambda x: reading(x, *map(x.constant, values))
+def _fixed(reading: Any, values: tuple[float, ...] | None) -> Any:
+    return reading if values is None else lambda x: reading(x, *map(x.constant, values))
 
 
 def _corrected(reading: Reading, exceptions: tuple[tuple[float, float], ...]) -> Reading:
@@ -94,23 +98,7 @@ def _corrected(reading: Reading, exceptions: tuple[tuple[float, float], ...]) ->
     return corrected
 
 
-def _elementwise(reading: Reading, parameters: int, stored: str, live: int, streaming: bool) -> Any:
-    loop = over_lanes(lambda *numbers: (reading(*numbers),), (stored,), (stored,), parameters, live, streaming)
-
-    def run(x: int, y: int, rows: int, columns: int, parameters: int, work: int) -> None:
-        loop(rows * columns, parameters, x, y)
-        if streaming:
-            fence()
-
-    return run
-
-
-def _two_parts(parts: Parts, fixed: tuple[float, ...] | None, parameters: int, live: int, streaming: bool) -> Any:
-    first, second = parts.first, parts.second
-    if fixed is not None:
-        first, second = _fixed(first, fixed), _fixed(second, fixed)
-    loop = over_two_parts(first, second, parts.everywhere, parameters, live, streaming)
-
+def _elementwise(loop: Any, streaming: bool) -> Any:
     def run(x: int, y: int, rows: int, columns: int, parameters: int, work: int) -> None:
         loop(rows * columns, parameters, x, y)
         if streaming:

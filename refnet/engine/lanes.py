@@ -20,7 +20,7 @@ from refnet.engine.machine import machine
 from refnet.engine.trace import Number
 from refnet.engine.vectors import LINE, NUMBERS, address_as, first_lanes, load, prefetch, splat, store, stream
 
-__all__ = ["SUMS", "over_lanes"]
+__all__ = ["SUMS", "lanes_at_once", "over_lanes", "parameters_at", "widened"]
 
 #: Vectors of float64 that a function runs on for what is left at the end.
 SHORT = 2
@@ -72,7 +72,7 @@ def over_lanes(
         Memory to have brought in: for each, one more address before all others, of as many numbers of the first
         input's dtype that will soon be read (False) or written (True). They need not exist.
     """
-    long, short = machine().registers // live * machine().lanes(8), SHORT * machine().lanes(8)
+    long, short = lanes_at_once(live), SHORT * machine().lanes(8)
 
     def step(lanes: int, masked: bool, streaming: bool) -> Any:
         return _step(function, inputs, outputs, parameters, fold, ahead, lanes, masked, streaming)
@@ -90,6 +90,11 @@ def over_lanes(
             part(i, count - i, values, *addresses)
 
     return run
+
+
+def lanes_at_once(live: int) -> int:
+    """Return on how many numbers a function runs at once, where the registers are divided into ``live`` parts."""
+    return machine().registers // live * machine().lanes(8)
 
 
 def _streamed(whole: Any, part: Any, long: int, short: int, size: int) -> Any:

@@ -169,9 +169,9 @@ def polynomial(coefficients: tuple[float, ...], x: Any) -> Pair:
     return value
 
 
-def shortcut(condition: Any, short: Callable[[], Any], usual: Callable[[], Any]) -> Pair:
+def shortcut(condition: Any, short: Callable[[], Pair], usual: Callable[[], Pair]) -> Pair:
     """Return ``usual()``, which is right for all numbers."""
-    return pair_of(usual())[0]
+    return usual()
 
 
 def split(condition: Any, first: Any, second: Callable[[], Any]) -> Pair:

@@ -8,6 +8,7 @@ has an instruction for either way.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numba
@@ -16,12 +17,11 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from refnet.engine.lanes import over_lanes, parameters_at, widened
-from refnet.engine.machine import machine
+from refnet.engine.lanes import lanes_at_once, over_lanes, parameters_at, widened
 from refnet.engine.trace import Condition, Number
 from refnet.engine.vectors import LINE, NUMBERS, first_lanes, load, pieces, store, stream
 
-__all__ = ["over_two_parts"]
+__all__ = ["Parts", "over_two_parts"]
 
 #: Numbers of a block: what is moved together stays in the first-level cache.
 BLOCK = 2048
@@ -35,25 +35,33 @@ F64, I64 = ir.DoubleType(), ir.IntType(64)
 LANES = LINE // SIZE
 VECTOR = ir.VectorType(F32, LANES)
 
-#: A number and the parameters -> whether the first part is right for it, and that part.
-First = Callable[..., tuple[Condition, Number]]
+
+@dataclass(frozen=True)
+class Parts:
+    """A formula whose last word is `split` or `shortcut`.
+
+    Attributes
+    ----------
+    first : callable
+        Takes a Number for x, then one for each parameter; returns whether the first part is right, and that part.
+    second : callable
+        Takes the same, and returns the second part.
+    everywhere : bool
+        Whether the second part is right for all numbers, so that none must go through the first.
+    """
+
+    first: Callable[..., tuple[Condition, Number]]
+    second: Callable[..., Number]
+    everywhere: bool
 
 
-def over_two_parts(
-    first: First, second: Callable[..., Number], everywhere: bool, parameters: int, live: int, streaming: bool
-) -> Any:
+def over_two_parts(parts: Parts, parameters: int, live: int, streaming: bool) -> Any:
     """Return the compiled ``run(count, values, x, y)`` for arrays of float32.
 
-    Parameters
-    ----------
-    first, second : callable
-        Take a Number for x, then one for each parameter.
-    everywhere : bool
-        Whether the second part is right for all numbers, so that no number must go through the first.
-    parameters, live, streaming
-        As in `refnet.engine.lanes.over_lanes`.
+    ``parameters``, ``live`` and ``streaming`` are those of `refnet.engine.lanes.over_lanes`.
     """
-    long = machine().registers // live * machine().lanes(8)
+    first, second, everywhere = parts.first, parts.second, parts.everywhere
+    long = lanes_at_once(live)
 
     def second_alone(streaming: bool) -> Any:
         return over_lanes(lambda *numbers: (second(*numbers),), ("float32",), ("float32",), parameters, live, streaming)
@@ -109,7 +117,7 @@ def _memory(context: Any) -> Any:
     return types.int64(), emit
 
 
-def _step(first: First, parameters: int, collecting: bool, lanes: int, masked: bool, streaming: bool) -> Any:
+def _step(first: Any, parameters: int, collecting: bool, lanes: int, masked: bool, streaming: bool) -> Any:
     """Return the intrinsic ``step(i, left, values, x, y, place)`` for the numbers from i on, at most ``left`` of them.
 
     It moves those that need the second part to ``place``, or else writes y, with these from ``place``. It returns how

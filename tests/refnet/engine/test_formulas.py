@@ -8,7 +8,7 @@ import pytest
 
 from refnet import activations, elementary
 from refnet.activations.activation import REGISTRY, activation
-from refnet.elementary import exp, log1p, maximum, normal_cdf, ratio, shortcut, split
+from refnet.elementary import exp, log1p, maximum, normal_cdf, polynomial, ratio, shortcut, split
 from refnet.engine.formulas import in_pairs, in_two_parts, with_words
 from refnet.errors import ArgumentError
 from tests.refnet.activations.judge import elementwise, error_in_ulp, label, truth
@@ -119,6 +119,21 @@ def test_a_formula_that_nobody_can_compile_is_one_sentence(formula, dtype):
             act(np.array([1.0], dtype))
     finally:
         REGISTRY.pop("<lambda>", None)
+
+
+def _with_a_branch(x):
+    if x > 5.0:
+        return x
+    return polynomial((1.0, 2.0), x)
+
+
+def test_words_that_do_not_go_with_a_branch_are_named():
+    try:
+        act = activation("a mistake", exact=lambda m, x: x)(_with_a_branch)
+        with pytest.raises(ArgumentError, match=r"beside an `if` not polynomial, seldom, shortcut and split$"):
+            act(np.array([1.0], np.float32))
+    finally:
+        REGISTRY.pop("_with_a_branch", None)
 
 
 def test_a_constant_formula():

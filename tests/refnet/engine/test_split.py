@@ -9,8 +9,9 @@ import pytest
 from numba import types
 
 from refnet import activations
+from refnet.engine.formulas import in_two_parts
 from refnet.engine.machine import machine
-from refnet.engine.split import BLOCK, SAMPLE, over_two_parts
+from refnet.engine.split import BLOCK, SAMPLE, Parts, over_two_parts
 
 pytestmark = pytest.mark.skipif(machine().vector_bytes != 64, reason="only AVX-512 moves lanes together")
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.skipif(machine().vector_bytes != 64, reason="only AVX-5
 def compiled(everywhere, streaming=False):
     """Return the loop for y = x + b where x > a, else x * x, as a Python function of the parameters and arrays."""
     loop = over_two_parts(
-        lambda x, a, b: (x > a, x + b), lambda x, a, b: x * x, everywhere, parameters=2, live=8, streaming=streaming
+        Parts(lambda x, a, b: (x > a, x + b), lambda x, a, b: x * x, everywhere), 2, live=8, streaming=streaming
     )
     code = numba.cfunc(types.void(*[types.int64] * 4))(lambda count, values, x, y: loop(count, values, x, y))
     door = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)(code.address)
@@ -85,7 +86,17 @@ def test_a_short_block_is_not_sampled():
     assert (y == expected(x)).all()
 
 
-@pytest.mark.parametrize("name", ["gelu"])
+def with_a_shortcut():
+    formulas = {name: activations.get(name) for name in activations.names()}
+    parts = {name: in_two_parts(entry.formula, 1 + len(entry.parameters)) for name, entry in formulas.items()}
+    return [name for name, found in parts.items() if found is not None and found.everywhere]
+
+
+def test_the_book_has_a_shortcut():
+    assert with_a_shortcut()
+
+
+@pytest.mark.parametrize("name", with_a_shortcut())
 def test_a_short_way_and_the_usual_one_round_alike(name):
     """The usual one is taken for a block that begins with numbers that need it."""
     entry = activations.get(name)
