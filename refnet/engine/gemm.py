@@ -35,7 +35,7 @@ BLOCK_K = 96
 
 #: Up to so many rows read weights as fast as they come; the processor then fetches the next ones by itself, and asking
 #: for them only gets in its way (1 row of 1024*4 takes 1.1 to 1.3 times as long, 3 rows 1.3 to 1.4). With more, a block
-#: of fewer than 8 asks so many bytes ahead. Panels and blocks of k lie one after another, so that is right at their ends.
+#: of fewer than 8 asks so many bytes ahead; as panels and blocks of k lie one after another, also at their ends.
 READING, AHEAD, LINE = 5, 2048, 64
 
 #: From two blocks of rows on, each of the first so many asks for its share of the next block of k, a line per k: where
