@@ -14,7 +14,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from refnet.engine.machine import machine
-from refnet.engine.vectors import NUMBERS, address_as, fma, load, size_of, splat, store, unless_0
+from refnet.engine.vectors import NUMBERS, address_as, fma, load, loop, size_of, splat, store, unless_0
 
 __all__ = ["column_of"]
 
@@ -38,13 +38,11 @@ def column_of(dtype: str) -> Any:
             rows = [builder.add(x, builder.mul(x_stride, I64(r * size))) for r in range(lanes)]
             squares = builder.sub(k, builder.srem(k, I64(lanes)))
             zero = ir.Constant(vector, None)
-            sums = _loop(builder, I64(0), squares, lanes, zero, lambda i, sums: _square(builder, rows, w, i, sums))
-            sums = _loop(builder, squares, k, 1, sums, lambda i, sums: _single(builder, rows, w, i, sums))
-            ((sums,),) = unless_0(builder, add, [[sums]], lambda: [[builder.fadd(load(builder, vector, z), sums)]])
-            ((sums,),) = unless_0(
-                builder, bias, [[sums]], lambda: [[builder.fadd(sums, _spread(builder, bias, vector))]]
-            )
-            store(builder, sums, z)
+            sums = loop(builder, I64(0), squares, lanes, [zero], lambda i, sums: [_square(builder, rows, w, i, *sums)])
+            sums = loop(builder, squares, k, 1, sums, lambda i, sums: [_single(builder, rows, w, i, *sums)])
+            totals = unless_0(builder, add, sums, lambda: [builder.fadd(load(builder, vector, z), *sums)])
+            (result,) = unless_0(builder, bias, totals, lambda: [builder.fadd(*totals, _spread(builder, bias, vector))])
+            store(builder, result, z)
             return ctx.get_dummy_value()
 
         return types.void(*[types.int64] * 7), emit
@@ -96,25 +94,3 @@ def _weight(builder: Any, w: Any, i: Any, vector: Any) -> Any:
 
 def _spread(builder: Any, address: Any, vector: Any) -> Any:
     return splat(builder, builder.load(address_as(builder, address, vector.element)), vector.count)
-
-
-def _loop(builder: Any, first: Any, end: Any, step: int, value: Any, body: Any) -> Any:
-    """Emit: for i from first to before end in steps: value = body(i, value). Return the last value."""
-    before = builder.block
-    loop, after = builder.append_basic_block("loop"), builder.append_basic_block("loop.end")
-    builder.cbranch(builder.icmp_signed("<", first, end), loop, after)
-    builder.position_at_end(loop)
-    i, state = builder.phi(I64), builder.phi(value.type)
-    changed = body(i, state)
-    following = builder.add(i, I64(step))
-    i.add_incoming(first, before)
-    i.add_incoming(following, builder.block)
-    state.add_incoming(value, before)
-    state.add_incoming(changed, builder.block)
-    builder.cbranch(builder.icmp_signed("<", following, end), loop, after)
-    last = builder.block
-    builder.position_at_end(after)
-    result = builder.phi(value.type)
-    result.add_incoming(value, before)
-    result.add_incoming(changed, last)
-    return result

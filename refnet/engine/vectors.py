@@ -128,8 +128,8 @@ def prefetch(builder: Any, address: Any, write: bool = False, level: int = 1) ->
     builder.call(function, [pointer, I32(int(write)), I32(4 - level), I32(1)])  # LLVM's 3 is the first level; data
 
 
-def unless_0(builder: Any, condition: Any, values: list[list[Any]], other: Callable[[], list[list[Any]]]) -> Any:
-    """Emit: the rows of values that ``other`` computes if the condition is not 0, else these."""
+def unless_0(builder: Any, condition: Any, values: list[Any], other: Callable[[], list[Any]]) -> list[Any]:
+    """Emit: the values that ``other`` computes if the condition is not 0, else these."""
     before = builder.block
     branch, after = builder.append_basic_block("other"), builder.append_basic_block("other.end")
     builder.cbranch(builder.icmp_signed("!=", condition, I64(0)), branch, after)
@@ -137,12 +137,36 @@ def unless_0(builder: Any, condition: Any, values: list[list[Any]], other: Calla
     others = other()
     builder.branch(after)
     builder.position_at_end(after)
+    return _either(builder, (values, before), (others, branch))
+
+
+def loop(
+    builder: Any, first: Any, end: Any, step: int, values: list[Any], body: Callable[[Any, list[Any]], list[Any]]
+) -> list[Any]:
+    """Emit: for i from first to before end in steps: values = body(i, values). Return the last values."""
+    before = builder.block
+    again, after = builder.append_basic_block("loop"), builder.append_basic_block("loop.end")
+    builder.cbranch(builder.icmp_signed("<", first, end), again, after)
+    builder.position_at_end(again)
+    i, *state = [builder.phi(kind) for kind in (I64, *(value.type for value in values))]
+    changed = body(i, state)
+    following = builder.add(i, I64(step))
+    builder.cbranch(builder.icmp_signed("<", following, end), again, after)
+    last = builder.block
+    for phi, value, next_value in zip([i, *state], [first, *values], [following, *changed], strict=True):
+        phi.add_incoming(value, before)
+        phi.add_incoming(next_value, last)
+    builder.position_at_end(after)
+    return _either(builder, (values, before), (changed, last))
+
+
+def _either(builder: Any, one: tuple[list[Any], Any], other: tuple[list[Any], Any]) -> list[Any]:
+    """Return the values of the block that control comes from."""
     results = []
-    for row, other_row in zip(values, others, strict=True):
-        results.append([builder.phi(value.type) for value in row])
-        for result, value, other_value in zip(results[-1], row, other_row, strict=True):
-            result.add_incoming(value, before)
-            result.add_incoming(other_value, branch)
+    for value, other_value in zip(one[0], other[0], strict=True):
+        results.append(builder.phi(value.type))
+        results[-1].add_incoming(value, one[1])
+        results[-1].add_incoming(other_value, other[1])
     return results
 
 
