@@ -32,7 +32,7 @@ from refnet.layers.operations import Activate, Call, Columnwise, Matmul, Operati
 __all__ = ["Plan", "buffers"]
 
 #: Bytes of intermediate results that a tile of rows may have; about half of a core's second-level cache.
-TILE_BYTES = 256 * 1024
+TILE_BYTES = 512 * 1024
 TILE_ROWS = 256
 
 #: Bytes of one weight matrix that no longer stays in cache from tile to tile, and the rows of a tile then. On the Zen 5

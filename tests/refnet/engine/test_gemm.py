@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import mmap
 from fractions import Fraction
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from refnet import activations
-from refnet.engine.gemm import BLOCK_K
+from refnet.engine.gemm import BLOCK_K, CHUNK_K
 from refnet.engine.plan import Chain
 from refnet.layers.operations import Activate, Matmul
 
@@ -51,25 +52,29 @@ def test_nothing_outside_the_arrays_is_touched(dtype, name):
             assert y.tobytes() == chain(np.array(x)).tobytes()
 
 
-@pytest.mark.parametrize("inner", [1, 2, BLOCK_K - 1, BLOCK_K, BLOCK_K + 1, 2 * BLOCK_K + 3])
+INNER = (1, 2, BLOCK_K - 1, BLOCK_K, BLOCK_K + 1, 2 * BLOCK_K + 3, CHUNK_K, CHUNK_K + 1, 2 * CHUNK_K + BLOCK_K + 5)
+
+
+@pytest.mark.parametrize("inner", INNER)
 def test_the_sum_is_taken_in_the_order_of_the_contract(inner):
     rng = np.random.default_rng(inner)
-    x = rng.standard_normal((1, inner)).astype(np.float32)
-    weight = rng.standard_normal((inner, 1)).astype(np.float32)
-    bias = rng.standard_normal(1).astype(np.float32)
+    x = rng.standard_normal(inner).astype(np.float32)
+    weight = rng.standard_normal(inner).astype(np.float32)
+    bias = np.float32(rng.standard_normal())
 
     total = None
     for start in range(0, inner, BLOCK_K):
         partial = np.float32(0)
         for k in range(start, min(inner, start + BLOCK_K)):
-            exact = Fraction(float(x[0, k])) * Fraction(float(weight[k, 0])) + Fraction(float(partial))
+            exact = Fraction(float(x[k])) * Fraction(float(weight[k])) + Fraction(float(partial))
             partial = rounded(exact)
         total = partial if total is None else np.float32(total + partial)
-    expected = np.float32(total + bias[0])
+    expected = np.float32(total + bias)
 
-    actual = Chain([Matmul(weight, bias)], inner, np.dtype("float32"))(x)
-
-    assert actual[0, 0].tobytes() == expected.tobytes()
+    for rows, columns in itertools.product((1, 3, 8, 27), (1, 2, 20, 48, 50)):
+        operation = Matmul(np.tile(weight[:, None], columns), np.repeat(bias, columns))
+        actual = Chain([operation], inner, np.dtype("float32"))(np.tile(x, (rows, 1)))
+        assert set(actual.view(np.uint32).flat) == {expected.view(np.uint32)}, (rows, columns)
 
 
 def rounded(value: Fraction) -> np.float32:
