@@ -40,6 +40,7 @@ __all__ = [
     "sqrt",
     "sum_odd",
     "where",
+    "within",
 ]
 
 #: When this process loaded the first file that is compiled: a file that is newer may differ from what runs.
@@ -61,6 +62,9 @@ tanh = np.tanh
 
 #: Below this the next term of a series around 0 is under 2^-54 of the value, in each function that begins with one.
 NEAR_ZERO = 2.0**-10
+
+#: Up to here, both ways, nothing overflows, and the engine's exp, told so by `within`, has a shorter way.
+MODERATE = 40.0
 
 # Below this exp(x) is subnormal in float64, or nearly. There the exponent gets DEEP_HIGH + DEEP_LOW = 1088 log 2 added,
 # which makes the result 2^1088 times as large; x + DEEP_HIGH is exact down to -1500, where any product is 0.
@@ -190,6 +194,20 @@ def split(condition: Any, first: Any, second: Callable[[], Any]) -> Any:
     array([0.0625, 2.    ])
     """
     return np.where(condition, first, second())
+
+
+def within(x: Any, least: float, most: float) -> Any:
+    """Return x, for a part of a formula that counts only where x is from ``least`` to ``most``.
+
+    What it is elsewhere is not said: NumPy takes the nearer bound, and the engine leaves out what only others need.
+
+    Examples
+    --------
+    >>> x = np.array([1.0, 1000.0])
+    >>> seldom(x > 40.0, lambda: x, exp(within(x, -40.0, 40.0)))
+    array([   2.71828183, 1000.        ])
+    """
+    return np.clip(x, least, most)
 
 
 def sum_odd(a: Any, b: Any) -> Any:

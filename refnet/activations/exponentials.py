@@ -7,6 +7,7 @@ from typing import Any
 
 from refnet.activations.activation import activation
 from refnet.elementary import (
+    MODERATE,
     NEAR_ZERO,
     absolute,
     choose,
@@ -23,6 +24,7 @@ from refnet.elementary import (
     split,
     sum_odd,
     where,
+    within,
 )
 
 #: Klambauer et al. derive both from a fixed point of mean 0 and variance 1; these are Keras' digits.
@@ -53,7 +55,7 @@ def exponential(x: Any) -> Any:
     >>> activations.exponential([-1.0, 0.0, 1.0])
     array([0.36787945, 1.        , 2.7182817 ], dtype=float32)
     """
-    return exp(x)
+    return seldom(absolute(x) > MODERATE, lambda: exp(x), exp(within(x, -MODERATE, MODERATE)))
 
 
 @activation(
@@ -164,9 +166,9 @@ def silu(x: Any) -> Any:
 
     .. math:: \mathrm{silu}(x) = x\,\sigma(x) = \frac{x}{1 + e^{-x}}
 
-    It dips to -0.278 at -1.278 and comes back to -0 at -inf (Keras gives NaN there). For negative x it is
-    evaluated as x exp(x) / (1 + exp(x)), so that nothing overflows. Around 0, where it is x/2 + x^2/4 - ..., the last
-    sum is rounded to odd, since x/2 may lie halfway between two subnormal numbers.
+    It dips to -0.278 at -1.278 and comes back to -0 at -inf (Keras gives NaN there). Far below 0 it is evaluated as
+    x exp(x) / (1 + exp(x)), so that nothing overflows. Around 0, where it is x/2 + x^2/4 - ..., the last sum is rounded
+    to odd, since x/2 may lie halfway between two subnormal numbers.
 
     Examples
     --------
@@ -174,11 +176,15 @@ def silu(x: Any) -> Any:
     >>> activations.silu([-2.0, 0.0, 2.0])
     array([-0.23840584,  0.        ,  1.7615942 ], dtype=float32)
     """
-    held = maximum(x, -1500.0)
-    below = -absolute(x)
-    e, x_e = exp(below), exp_times(held, below, 0.0)
-    usual = ratio(where(x >= 0.0, held, x_e), 1.0, e)
-    return seldom(absolute(x) < NEAR_ZERO, lambda: sum_odd(0.5 * x, x * x * (0.25 - x * x * (1.0 / 48.0))), usual)
+    near = within(x, -MODERATE, MODERATE)
+
+    def rare() -> Any:
+        held, below = maximum(x, -1500.0), -absolute(x)
+        e, x_e = exp(below), exp_times(held, below, 0.0)
+        far = ratio(where(x >= 0.0, held, x_e), 1.0, e)
+        return where(absolute(x) < 1.0, sum_odd(0.5 * x, x * x * (0.25 - x * x * (1.0 / 48.0))), far)
+
+    return seldom((absolute(x) < NEAR_ZERO) | (absolute(x) > MODERATE), rare, ratio(near, 1.0, exp(-near)))
 
 
 @activation(
@@ -310,8 +316,10 @@ def mish(x: Any) -> Any:
     >>> activations.mish([-2.0, 0.0, 2.0])
     array([-0.2525015,  0.       ,  1.943959 ], dtype=float32)
     """
-    held = maximum(x, -1500.0)
-    below = minimum(x, 20.0)
-    e = exp(below)
+    e = exp(within(x, -MODERATE, 20.0))
     n = fma(e, e, 2.0 * e)
-    return seldom(x < -40.0, lambda: exp_times(held, below, 0.0), held * ratio(n, 2.0, n))
+
+    def rare() -> Any:
+        return where(x > 0.0, x, exp_times(maximum(x, -1500.0), minimum(x, 0.0), 0.0))
+
+    return seldom((x < -MODERATE) | (x > 20.0), rare, x * ratio(n, 2.0, n))

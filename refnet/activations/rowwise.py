@@ -17,7 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refnet.activations.activation import activation
-from refnet.elementary import absolute, exp, exp_times, fma, log1p, maximum, ratio, seldom, two_sum, where
+from refnet.elementary import (
+    MODERATE,
+    absolute,
+    exp,
+    exp_times,
+    fma,
+    log1p,
+    maximum,
+    ratio,
+    seldom,
+    two_sum,
+    where,
+    within,
+)
 
 
 def _peel(m: Any, row: list[Any]) -> tuple[Any, list[Any], Any]:
@@ -121,10 +134,15 @@ def glu(a: Any, b: Any) -> Any:
     >>> activations.glu([[1.0, 2.0, 0.0, -1.0]])
     array([[0.5       , 0.53788286]], dtype=float32)
     """
-    below = -absolute(b)
-    usual = ratio(where(b >= 0.0, a, exp_times(a, below, 0.0)), 1.0, exp(below))
-    limit = (a == 0.0) | (absolute(a) == inf) | (absolute(b) == inf)
-    return seldom(limit, lambda: where(b > -inf, a, where(b == -inf, a * 0.0, b)), usual)
+
+    def rare() -> Any:
+        below = -absolute(b)
+        far = ratio(where(b >= 0.0, a, exp_times(a, below, 0.0)), 1.0, exp(below))
+        limit = (a == 0.0) | (absolute(a) == inf) | (absolute(b) == inf)
+        return where(limit, where(b > -inf, a, where(b == -inf, a * 0.0, b)), far)
+
+    exceptional = (a == 0.0) | (absolute(a) == inf) | (absolute(b) > MODERATE)
+    return seldom(exceptional, rare, ratio(a, 1.0, exp(-within(b, -MODERATE, MODERATE))))
 
 
 def _sparsemax_exact(m: Any, row: list[Any]) -> list[Any]:

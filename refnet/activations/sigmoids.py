@@ -7,6 +7,7 @@ from typing import Any
 
 from refnet.activations.activation import activation
 from refnet.elementary import (
+    MODERATE,
     NEAR_ZERO,
     absolute,
     choose,
@@ -20,6 +21,7 @@ from refnet.elementary import (
     seldom,
     sum_odd,
     where,
+    within,
 )
 
 #: `NEAR_ZERO` for sigmoid, whose series has one term more: between them a float32 would be rounded to the wrong side.
@@ -42,8 +44,8 @@ def sigmoid(x: Any) -> Any:
 
     .. math:: \sigma(x) = \frac{1}{1 + e^{-x}}
 
-    Evaluated as e / (1 + e) with e = exp(-|x|) where x is negative, so that nothing overflows and the small
-    results keep all their digits. Around 0 the value is 1/2 + x/4 - x^3/48; for many float32 x the first two terms
+    Far below 0 it is evaluated as e / (1 + e) with e = exp(-|x|), so that nothing overflows and the small results keep
+    all their digits. Around 0 the value is 1/2 + x/4 - x^3/48; for many float32 x the first two terms
     lie halfway between two float32 numbers and the third, too small for a float64, decides: hence the series with
     its last sum rounded to odd. It is 0 at -inf, 0.5 at both zeros, 1 at inf.
 
@@ -53,11 +55,15 @@ def sigmoid(x: Any) -> Any:
     >>> activations.sigmoid([-2.0, 0.0, 2.0])
     array([0.11920292, 0.5       , 0.8807971 ], dtype=float32)
     """
-    e = exp(-absolute(x))
-    usual = ratio(where(x >= 0.0, 1.0, e), 1.0, e)
-    z = x * x
-    series = (0.25 - z * (1.0 / 48.0 - z * (1.0 / 480.0))) * x
-    return seldom(absolute(x) < SIGMOID_NEAR_ZERO, lambda: sum_odd(0.5, series), usual)
+    near = within(x, -MODERATE, MODERATE)
+
+    def rare() -> Any:
+        z, e = x * x, exp(-absolute(x))
+        series = (0.25 - z * (1.0 / 48.0 - z * (1.0 / 480.0))) * x
+        far = ratio(where(x >= 0.0, 1.0, e), 1.0, e)
+        return where(absolute(x) < 1.0, sum_odd(0.5, series), far)
+
+    return seldom((absolute(x) < SIGMOID_NEAR_ZERO) | (absolute(x) > MODERATE), rare, ratio(1.0, 1.0, exp(-near)))
 
 
 @activation(
@@ -83,8 +89,8 @@ def tanh(x: Any) -> Any:
     >>> activations.tanh([-1.0, 0.0, 1e-8])
     array([-7.615942e-01,  0.000000e+00,  1.000000e-08], dtype=float32)
     """
-    t = expm1(minimum(absolute(2.0 * x), 40.0))
-    return copysign(ratio(t, 2.0, t), x)
+    t = expm1(within(2.0 * x, -MODERATE, MODERATE))
+    return seldom(absolute(x) > 20.0, lambda: copysign(1.0, x), ratio(t, 2.0, t))
 
 
 @activation(
@@ -206,14 +212,17 @@ def tanh_shrink(x: Any) -> Any:
     below = fma(z, fma(z, fma(z, fma(z, z + 1485.0, 315315.0), 18918900.0), 310134825.0), 654729075.0)
     third = fma(x * z, THIRD, x * z * THIRD_LOW)
     near = absolute(x) < 1.0
-    e = exp(minimum(absolute(2.0 * x), 700.0))
-    rest = ratio(where(near, above, 2.0), where(near, below, 1.0), where(near, 0.0, e))
     line = absolute(x) - 1.0
-    usual = where(near, fma(-third, rest, third), copysign(line + rest, x))
+
+    def rest_of(e: Any) -> Any:
+        return ratio(where(near, above, 2.0), where(near, below, 1.0), where(near, 0.0, e))
 
     def odd() -> Any:
+        rest = rest_of(exp(minimum(absolute(2.0 * x), 700.0)))
         cubic = x * z / 3.0
         fifth = -cubic * z * (0.4 - z * (17.0 / 105.0))
         return sum_odd(where(near, cubic, copysign(line, x)), where(near, fifth, copysign(rest, x)))
 
+    rest = rest_of(exp(within(absolute(2.0 * x), 0.0, MODERATE)))
+    usual = where(near, fma(-third, rest, third), copysign(line + rest, x))
     return seldom((absolute(x) < NEAR_ZERO) | (absolute(x) > 16.0), odd, usual)

@@ -217,6 +217,12 @@ def split(condition: Any, first: Any, second: Callable[[], Any]) -> Number:
     return where(condition, first, second())
 
 
+def within(x: Any, least: Any, most: Any) -> Number:
+    """Return x, known to be NaN or within these bounds where it counts."""
+    (x,) = _numbers(x)
+    return x if isinstance(least, Number) else x.within(least, most)
+
+
 def _choose(a: Any, b: Any, sign: str) -> Number:
     """Return a where it compares so with b, and NaN where either is."""
     constant = isinstance(b, (int, float)) and b == b
@@ -246,14 +252,14 @@ def _power_of_two(n: Number) -> Number:
 def _reduced(x: Number, lowest: float) -> tuple[Number, Number, Number]:
     """Return n + `ROUNDER`, which has n in its low bits, t = 2^(n/16) and r: exp(x) = t exp(r), |r| <= 0.0217.
 
-    x counts as 700 where it is more, and as ``lowest`` where it is less. Where x is 40 at most and -41 at least, r may
-    be off by 2^-54 of x.
+    x counts as 700 where it is more, and as ``lowest`` where it is less. Where it is known to be -41 at least and 40 at
+    most, r may be off by 2^-54 of x.
     """
     x = x if x.most <= 700.0 else select(x > 700.0, x.constant(700.0), x)
     x = x if x.least >= lowest else select(x < lowest, x.constant(lowest), x)
     shifted = fma(x, LOG2_E_16, ROUNDER)
     n = shifted - ROUNDER
-    near = lowest >= -41.0 and x.most <= 40.0
+    near = max(lowest, x.least) >= -41.0 and x.most <= elementary.MODERATE
     r = fma(n, -LN2_16, x) if near else fma(n, -LN2_16_LO, fma(n, -LN2_16_HI, x))
     return shifted, from_bits(looked_up(ROOTS, bits_of(shifted)) + (bits_of(shifted) << 48)), r
 
@@ -422,4 +428,5 @@ FEWER_DIGITS: dict[Callable[..., Any], Callable[..., Number]] = {
     elementary.sqrt: sqrt,
     elementary.sum_odd: sum_odd,
     elementary.where: where,
+    elementary.within: within,
 }

@@ -265,4 +265,5 @@ IN_PAIRS: dict[Callable[..., Any], Callable[..., Pair]] = {
     elementary.sqrt: pairs.sqrt,
     elementary.sum_odd: pairs.total,
     elementary.where: where,
+    elementary.within: pairs.within,
 }

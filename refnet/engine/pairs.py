@@ -156,8 +156,16 @@ def where(condition: Any, a: Any, b: Any) -> Pair:
 
 
 def seldom(condition: Any, rare: Callable[[], Any], usual: Any) -> Pair:
-    """Return ``rare()`` where the condition holds, else ``usual``; both are computed."""
-    return where(condition, rare(), usual)
+    """Return ``rare()`` where the condition holds, else ``usual``."""
+    if not isinstance(condition, Condition):
+        raise TypeError(f"a formula uses a {type(condition).__name__} as a condition")
+    none = condition.number(0.0)
+
+    def parts(value: Any) -> list[Number]:
+        pair = value if isinstance(value, Pair) else Pair(none.lift(value))
+        return [pair.high, none if pair.low is None else pair.low]
+
+    return Pair(*trace.seldom_several(condition, lambda: parts(rare()), parts(usual)))
 
 
 def polynomial(coefficients: tuple[float, ...], x: Any) -> Pair:
@@ -167,6 +175,11 @@ def polynomial(coefficients: tuple[float, ...], x: Any) -> Pair:
     for coefficient in coefficients[1:]:
         value = fma(value, x, coefficient)
     return value
+
+
+def within(x: Pair, least: Any, most: Any) -> Pair:
+    """Return x."""
+    return x
 
 
 def shortcut(condition: Any, short: Callable[[], Pair], usual: Callable[[], Pair]) -> Pair:

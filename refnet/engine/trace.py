@@ -8,7 +8,7 @@ each word to do the same, and has no vectors.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any
 
@@ -225,9 +225,14 @@ def select(condition: Condition, a: Number, b: Number | float) -> Number:
 
 def seldom(condition: Condition, rare: Callable[[], Number], usual: Number) -> Number:
     """Return ``rare()`` where the condition holds, else ``usual``. If no lane needs it, its code is skipped."""
-    builder = usual.builder
-    mask, value = _alike(builder, _condition(condition).value, usual.value)
-    usual, condition = Number(builder, value), Condition(builder, mask)
+    return seldom_several(condition, lambda: [rare()], [usual])[0]
+
+
+def seldom_several(condition: Condition, rare: Callable[[], Sequence[Number]], usual: Sequence[Number]) -> list[Number]:
+    """Return the numbers of ``rare()`` where the condition holds, else those of ``usual``, as `seldom` does."""
+    builder = condition.builder
+    mask, *values = _alike(builder, _condition(condition).value, *(number.value for number in usual))
+    usual, condition = [Number(builder, value) for value in values], Condition(builder, mask)
     asked = mask
     if isinstance(mask.type, ir.VectorType):
         bits = ir.IntType(mask.type.count)
@@ -236,14 +241,15 @@ def seldom(condition: Condition, rare: Callable[[], Number], usual: Number) -> N
     some, after = builder.append_basic_block("seldom"), builder.append_basic_block("seldom.end")
     builder.cbranch(asked, some, after).set_weights([1, 50])
     builder.position_at_end(some)
-    mixed = select(condition, rare(), usual).value
+    mixed = [select(condition, *pair) for pair in zip(rare(), usual, strict=True)]
     last = builder.block
     builder.branch(after)
     builder.position_at_end(after)
-    result = builder.phi(mixed.type)
-    result.add_incoming(usual.value, before)
-    result.add_incoming(mixed, last)
-    return Number(builder, result)
+    results = [builder.phi(number.value.type) for number in mixed]
+    for result, number, other in zip(results, usual, mixed, strict=True):
+        result.add_incoming(number.value, before)
+        result.add_incoming(other.value, last)
+    return [Number(builder, result) for result in results]
 
 
 def absolute(x: Number) -> Number:
