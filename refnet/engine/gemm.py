@@ -35,7 +35,7 @@ from refnet.engine.vectors import (
 BLOCK_K = 96
 
 #: How many k, whole blocks of them, a block of rows goes through at once. A panel of so many, 92 kB, stays in the
-#: second-level cache for the next block of rows; that rows come back for every block of k costs 3 to 6 % more.
+#: second-level cache for the next block of rows; that rows come back for every block of k costs 1 to 4 % more.
 CHUNK_K = 5 * BLOCK_K
 
 #: Up to so many rows read weights as fast as they come; the processor then fetches the next ones by itself, and asking
@@ -43,12 +43,12 @@ CHUNK_K = 5 * BLOCK_K
 #: of fewer than 8 asks so many bytes ahead; as panels and blocks of k lie one after another, also at their ends.
 READING, AHEAD, LINE = 5, 2048, 64
 
-#: From two blocks of rows on, each of the first so many asks for its share of the next block of k, a line per k: where
-#: the weights come from memory, 64 rows of 1024*4 take 0.92 to 0.8 of the time.
+#: From two blocks of rows on, each of the first so many asks for its share of the weights that follow, a line per k. Where
+#: these come from memory, 64 rows of 1024*4 take 0.92 to 0.8 of the time.
 ASKING = 4
 
 #: Many rows of so many vectors at most take so many k (a power of two) at a time: 1,024 rows of 5-10 and of 10-10 are
-#: 1.3 to 1.4, of 10-30 1.1 times as fast then. With three vectors that makes no difference.
+#: 1.2 to 1.4, of 10-30 1.1 times as fast then. With three vectors that makes no difference.
 NARROW, UNROLLED = 2, 4
 
 I64 = ir.IntType(64)

@@ -127,3 +127,10 @@ def test_shift_of_the_deep_tail_is_1088_log_2():
     x = np.random.default_rng(2).uniform(-1500, -700, 1000)
     shifted = x + elementary.DEEP_HIGH
     assert all(mpmath.mpf(s) == mpmath.mpf(v) + elementary.DEEP_HIGH for s, v in zip(shifted, x, strict=True))
+
+
+@given(st.floats())
+def test_within_is_the_number_where_it_may_be_used(x):
+    y = elementary.within(x, -40.0, 40.0)
+    assert y == x or abs(x) > 40.0 or (math.isnan(x) and math.isnan(y))
+    assert not abs(y) > 40.0

@@ -12,7 +12,7 @@ from refnet import elementary
 from refnet.engine.elementary import FEWER_DIGITS, ROOTS, ROOTS_LOW
 from refnet.engine.pair_words import IN_PAIRS
 from refnet.engine.pairs import Pair, rounded
-from refnet.engine.trace import compiled as intrinsic
+from refnet.engine.trace import compiled as intrinsic, trace
 
 mp = mpmath.mp.clone()
 mp.prec = 200
@@ -158,3 +158,14 @@ def test_the_roots_of_2_and_what_their_rounding_took_away():
         root, rest = struct.unpack("<2d", struct.pack("<2Q", bits + (n << 48), low))
         exact = mp.mpf(2) ** (mp.mpf(n) / 16)
         assert (root, rest) == (float(exact), float(exact - mp.mpf(root)))
+
+
+def test_exp_is_shorter_where_its_argument_is_known_to_be_moderate():
+    exp, within = FEWER_DIGITS[elementary.exp], FEWER_DIGITS[elementary.within]
+    limit = elementary.MODERATE
+
+    assert trace(lambda x: (exp(within(x, -limit, limit)),), 1) < trace(lambda x: (exp(x),), 1)
+
+    run = vectorized(intrinsic(lambda x: (exp(within(x, -limit, limit)),)))
+    x = np.random.default_rng(0).uniform(-limit, limit, 20_000)
+    assert max(ulps(float(y), mp.exp(mp.mpf(float(v)))) for v, y in zip(x, run(x), strict=True)) < 14

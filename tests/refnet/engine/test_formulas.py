@@ -8,7 +8,7 @@ import pytest
 
 from refnet import activations, elementary
 from refnet.activations.activation import REGISTRY, activation
-from refnet.elementary import exp, log1p, maximum, normal_cdf, polynomial, ratio, shortcut, split
+from refnet.elementary import exp, log1p, maximum, normal_cdf, polynomial, ratio, shortcut, split, within
 from refnet.engine.formulas import in_pairs, in_two_parts, with_words
 from refnet.errors import ArgumentError
 from tests.refnet.activations.judge import elementwise, error_in_ulp, label, truth
@@ -134,6 +134,22 @@ def test_words_that_do_not_go_with_a_branch_are_named():
             act(np.array([1.0], np.float32))
     finally:
         REGISTRY.pop("_with_a_branch", None)
+
+
+def _with_a_branch_and_bounds(x):
+    if x > 5.0:
+        return x
+    return exp(within(x, -40.0, 5.0))
+
+
+def test_bounds_go_with_a_branch():
+    try:
+        act = activation("x > 5 or exp(x)", exact=lambda m, x: m.exp(x))(_with_a_branch_and_bounds)
+        for dtype in (np.float32, np.float64):
+            x = np.array([-40.0, 0.5, 5.0, 300.0], dtype)
+            np.testing.assert_array_max_ulp(act(x), np.append(np.exp(x[:3]), x[3:]), 1)
+    finally:
+        REGISTRY.pop("_with_a_branch_and_bounds", None)
 
 
 def test_a_constant_formula():

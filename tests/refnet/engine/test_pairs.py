@@ -127,3 +127,19 @@ def test_what_is_not_in_the_words_is_refused(formula):
 
 def test_numpys_numbers_leave_their_operators_to_pairs():
     assert of_pairs(lambda a: np.float64(2.0) * a - np.float64(1.0))(3.0, 0.0)[2] == 5.0
+
+
+@pytest.mark.parametrize("rare_has_a_low_part", [False, True])
+def test_seldom_chooses_both_parts(rare_has_a_low_part):
+    @of_pairs
+    def run(a):
+        return pairs.seldom(a < 1.0, lambda: a * 3.0 if rare_has_a_low_part else 5.0, Pair(a.high))
+
+    high, low, _ = run(0.1, 0.0)
+    assert Fraction(high) + Fraction(low) == (3 * Fraction(0.1) if rare_has_a_low_part else 5)
+    assert run(2.0, 2.0**-60) == (2.0, 0.0, 2.0)
+
+
+def test_seldom_asks_for_a_condition():
+    with pytest.raises(TypeError, match="uses a bool as a condition"):
+        trace(lambda x: (rounded(pairs.seldom(True, lambda: Pair(x), Pair(x))),), 1)
