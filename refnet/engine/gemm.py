@@ -43,8 +43,8 @@ CHUNK_K = 5 * BLOCK_K
 #: of fewer than 8 asks so many bytes ahead; as panels and blocks of k lie one after another, also at their ends.
 READING, AHEAD, LINE = 5, 2048, 64
 
-#: From two blocks of rows on, each of the first so many asks for its share of the weights that follow, a line per k. Where
-#: these come from memory, 64 rows of 1024*4 take 0.92 to 0.8 of the time.
+#: From two blocks of rows on, each of the first so many asks for its share of the weights that follow, a line per k.
+#: Where these come from memory, 64 rows of 1024*4 take 0.92 to 0.8 of the time.
 ASKING = 4
 
 #: Many rows of so many vectors at most take so many k (a power of two) at a time: 1,024 rows of 5-10 and of 10-10 are
