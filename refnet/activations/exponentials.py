@@ -177,14 +177,17 @@ def silu(x: Any) -> Any:
     array([-0.23840584,  0.        ,  1.7615942 ], dtype=float32)
     """
     near = within(x, -MODERATE, MODERATE)
+    usual = ratio(near, 1.0, exp(-near))
 
-    def rare() -> Any:
+    def far() -> Any:
         held, below = maximum(x, -1500.0), -absolute(x)
         e, x_e = exp(below), exp_times(held, below, 0.0)
-        far = ratio(where(x >= 0.0, held, x_e), 1.0, e)
-        return where(absolute(x) < 1.0, sum_odd(0.5 * x, x * x * (0.25 - x * x * (1.0 / 48.0))), far)
+        return ratio(where(x >= 0.0, held, x_e), 1.0, e)
 
-    return seldom((absolute(x) < NEAR_ZERO) | (absolute(x) > MODERATE), rare, ratio(near, 1.0, exp(-near)))
+    def series() -> Any:
+        return sum_odd(0.5 * x, x * x * (0.25 - x * x * (1.0 / 48.0)))
+
+    return seldom(absolute(x) > MODERATE, far, seldom(absolute(x) < NEAR_ZERO, series, usual))
 
 
 @activation(

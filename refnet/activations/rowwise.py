@@ -134,15 +134,15 @@ def glu(a: Any, b: Any) -> Any:
     >>> activations.glu([[1.0, 2.0, 0.0, -1.0]])
     array([[0.5       , 0.53788286]], dtype=float32)
     """
+    usual = ratio(a, 1.0, exp(-within(b, -MODERATE, MODERATE)))
 
-    def rare() -> Any:
+    def far() -> Any:
         below = -absolute(b)
-        far = ratio(where(b >= 0.0, a, exp_times(a, below, 0.0)), 1.0, exp(below))
-        limit = (a == 0.0) | (absolute(a) == inf) | (absolute(b) == inf)
-        return where(limit, where(b > -inf, a, where(b == -inf, a * 0.0, b)), far)
+        return ratio(where(b >= 0.0, a, exp_times(a, below, 0.0)), 1.0, exp(below))
 
-    exceptional = (a == 0.0) | (absolute(a) == inf) | (absolute(b) > MODERATE)
-    return seldom(exceptional, rare, ratio(a, 1.0, exp(-within(b, -MODERATE, MODERATE))))
+    limit = (a == 0.0) | (absolute(a) == inf) | (absolute(b) == inf)
+    gated = seldom(absolute(b) > MODERATE, far, usual)
+    return seldom(limit, lambda: where(b > -inf, a, where(b == -inf, a * 0.0, b)), gated)
 
 
 def _sparsemax_exact(m: Any, row: list[Any]) -> list[Any]:

@@ -55,15 +55,17 @@ def sigmoid(x: Any) -> Any:
     >>> activations.sigmoid([-2.0, 0.0, 2.0])
     array([0.11920292, 0.5       , 0.8807971 ], dtype=float32)
     """
-    near = within(x, -MODERATE, MODERATE)
+    usual = ratio(1.0, 1.0, exp(-within(x, -MODERATE, MODERATE)))
 
-    def rare() -> Any:
-        z, e = x * x, exp(-absolute(x))
-        series = (0.25 - z * (1.0 / 48.0 - z * (1.0 / 480.0))) * x
-        far = ratio(where(x >= 0.0, 1.0, e), 1.0, e)
-        return where(absolute(x) < 1.0, sum_odd(0.5, series), far)
+    def far() -> Any:
+        e = exp(-absolute(x))
+        return ratio(where(x >= 0.0, 1.0, e), 1.0, e)
 
-    return seldom((absolute(x) < SIGMOID_NEAR_ZERO) | (absolute(x) > MODERATE), rare, ratio(1.0, 1.0, exp(-near)))
+    def series() -> Any:
+        z = x * x
+        return sum_odd(0.5, (0.25 - z * (1.0 / 48.0 - z * (1.0 / 480.0))) * x)
+
+    return seldom(absolute(x) > MODERATE, far, seldom(absolute(x) < SIGMOID_NEAR_ZERO, series, usual))
 
 
 @activation(
@@ -213,16 +215,16 @@ def tanh_shrink(x: Any) -> Any:
     third = fma(x * z, THIRD, x * z * THIRD_LOW)
     near = absolute(x) < 1.0
     line = absolute(x) - 1.0
-
-    def rest_of(e: Any) -> Any:
-        return ratio(where(near, above, 2.0), where(near, below, 1.0), where(near, 0.0, e))
-
-    def odd() -> Any:
-        rest = rest_of(exp(minimum(absolute(2.0 * x), 700.0)))
-        cubic = x * z / 3.0
-        fifth = -cubic * z * (0.4 - z * (17.0 / 105.0))
-        return sum_odd(where(near, cubic, copysign(line, x)), where(near, fifth, copysign(rest, x)))
-
-    rest = rest_of(exp(within(absolute(2.0 * x), 0.0, MODERATE)))
+    e = exp(within(absolute(2.0 * x), 0.0, MODERATE))
+    rest = ratio(where(near, above, 2.0), where(near, below, 1.0), where(near, 0.0, e))
     usual = where(near, fma(-third, rest, third), copysign(line + rest, x))
-    return seldom((absolute(x) < NEAR_ZERO) | (absolute(x) > 16.0), odd, usual)
+
+    def series() -> Any:
+        cubic = x * z / 3.0
+        return sum_odd(cubic, -cubic * z * (0.4 - z * (17.0 / 105.0)))
+
+    def far() -> Any:
+        rest = ratio(2.0, 1.0, exp(minimum(absolute(2.0 * x), 700.0)))
+        return sum_odd(copysign(line, x), copysign(rest, x))
+
+    return seldom(absolute(x) > 16.0, far, seldom(absolute(x) < NEAR_ZERO, series, usual))
