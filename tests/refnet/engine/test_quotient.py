@@ -18,11 +18,12 @@ WITHIN = st.floats(-300.0, 300.0)
 
 
 def divisions(function, count=1):
-    """Return how many divisions the function of Numbers compiles to."""
+    """Return how many divisions a number meets in the function of Numbers, unless it jumps (`seldom`)."""
     blank = ir.Function(ir.Module(), ir.FunctionType(ir.VoidType(), [F64] * count), "blank")
     builder = ir.IRBuilder(blank.append_basic_block())
     assert function(*(Number(builder, argument) for argument in blank.args)).value
-    return str(blank).count("fdiv")
+    usual = (block for block in blank.blocks if not block.name.startswith("seldom") or "end" in block.name)
+    return sum(each.opname == "fdiv" for block in usual for each in block.instructions)
 
 
 def run(function, *numbers):
@@ -99,7 +100,16 @@ def test_product_sum_squares_the_denominator():
 
 @pytest.mark.parametrize(
     ("name", "count"),
-    [("exponential", 0), ("selu", 0), ("sigmoid", 1), ("tanh", 1), ("silu", 1), ("mish", 1), ("softplus", 1)],
+    [
+        ("exponential", 0),
+        ("selu", 0),
+        ("sigmoid", 1),
+        ("tanh", 1),
+        ("silu", 1),
+        ("mish", 1),
+        ("softplus", 1),
+        ("tanh_shrink", 1),
+    ],
 )
 def test_how_often_the_book_divides(name, count):
     assert divisions(in_numbers(activations.get(name).formula, 1)) == count
