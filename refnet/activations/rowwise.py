@@ -125,8 +125,8 @@ def glu(a: Any, b: Any) -> Any:
     The result is half as long along ``axis``, which must be even. A closed gate (b = -inf) gives 0 for every finite a
     and NaN for an infinite one.
 
-    Evaluated with e = exp(-|b|) as a / (1 + e) for an open gate and a e / (1 + e) for a closing one, where a e is one
-    word: a large a can be let through so little that e alone would be 0.
+    A gate that is all but closed is evaluated with e = exp(-|b|) as a e / (1 + e), where a e is one word: a large a can
+    be let through so little that e alone would be 0.
 
     Examples
     --------

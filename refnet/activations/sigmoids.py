@@ -45,9 +45,9 @@ def sigmoid(x: Any) -> Any:
     .. math:: \sigma(x) = \frac{1}{1 + e^{-x}}
 
     Far below 0 it is evaluated as e / (1 + e) with e = exp(-|x|), so that nothing overflows and the small results keep
-    all their digits. Around 0 the value is 1/2 + x/4 - x^3/48; for many float32 x the first two terms
-    lie halfway between two float32 numbers and the third, too small for a float64, decides: hence the series with
-    its last sum rounded to odd. It is 0 at -inf, 0.5 at both zeros, 1 at inf.
+    all their digits. Around 0 the value is 1/2 + x/4 - x^3/48; for many float32 x the first two terms lie halfway
+    between two float32 numbers and the third, too small for a float64, decides: hence the series with its last sum
+    rounded to odd. It is 0 at -inf, 0.5 at both zeros, 1 at inf.
 
     Examples
     --------
@@ -81,9 +81,8 @@ def tanh(x: Any) -> Any:
 
     .. math:: \tanh(x) = \frac{e^x - e^{-x}}{e^x + e^{-x}}
 
-    Evaluated as t / (t + 2) with t = exp(2|x|) - 1, because the two exponentials cancel near 0, where tanh(x) is
-    about x; the sign of x is put back at the end. From 20 on the result is 1 in any precision, and |x| stops there to
-    keep t finite. It is odd: -0 gives -0.
+    Evaluated as t / (t + 2) with t = exp(2x) - 1 as one word, because the two exponentials cancel near 0, where tanh(x)
+    is about x. From 20 on, both ways, the result is 1 or -1 in any precision. It is odd: -0 gives -0.
 
     Examples
     --------

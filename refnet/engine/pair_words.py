@@ -1,7 +1,7 @@
 """exp, log1p and the normal distribution in pairs, to about 2^-60: the float64 reading of `refnet.elementary`.
 
 Each takes and returns a `Pair`. A polynomial's small high terms are summed in float64, its leading ones in pairs.
-The coefficients come from ``python -m parity.fit``. Nothing branches, so loops over these become vector code.
+The coefficients come from ``python -m parity.fit``. Nothing branches but `seldom`.
 """
 
 from __future__ import annotations

@@ -230,8 +230,8 @@ def seldom(condition: Condition, rare: Callable[[], Number], usual: Number) -> N
 
 def seldom_several(condition: Condition, rare: Callable[[], Sequence[Number]], usual: Sequence[Number]) -> list[Number]:
     """Return the numbers of ``rare()`` where the condition holds, else those of ``usual``, as `seldom` does."""
-    builder = condition.builder
-    mask, *values = _alike(builder, _condition(condition).value, *(number.value for number in usual))
+    builder = _condition(condition).builder
+    mask, *values = _alike(builder, condition.value, *(number.value for number in usual))
     usual, condition = [Number(builder, value) for value in values], Condition(builder, mask)
     asked = mask
     if isinstance(mask.type, ir.VectorType):
