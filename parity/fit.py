@@ -127,10 +127,20 @@ _LOG_SINGLE = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1) * mp.mpf("1.001")) ** 2
 _LOG_UNIT = mp.mpf(1) / 9 * mp.mpf("1.0001")
 
 FITS = (
-    # Its error is a part of x, of which the result is more than the seventh part.
-    Fit("refnet.activations.gaussians:NORMAL_CENTRE", _centre, mp.mpf(0), mp.mpf("1.625") ** 2, 12, mp.sqrt),
+    Fit(
+        "refnet.activations.gaussians:TAIL_COARSE",
+        lambda t: _tail(t, 4),
+        mp.mpf(-1),
+        _t(13, 4),
+        6,
+        lambda t: 1 / _tail(t, 4),
+        below=7,
+        variable=lambda t: _a(t, 4),
+    ),
     Fit(f"{_PLAIN}:COTH", _coth, mp.mpf(0), SIXTEENTH**2, 1, lambda z: z * mp.sqrt(z) / 2),
     Fit(f"{_PLAIN}:EXP", lambda r: _exp_rest(r, 2), -SIXTEENTH, SIXTEENTH, 4, lambda r: r**2),
+    Fit(f"{_PLAIN}:EXP_45", lambda r: _exp_rest(r, 2), -SIXTEENTH, SIXTEENTH, 3, lambda r: r**2),
+    Fit(f"{_PLAIN}:EXP_36", lambda r: _exp_rest(r, 2), -SIXTEENTH, SIXTEENTH, 2, lambda r: r**2),
     Fit(f"{_PLAIN}:EXPM1", lambda r: _exp_rest(r, 2), -SIXTEENTH, SIXTEENTH, 5, lambda r: r),
     Fit(f"{_PLAIN}:LOG", lambda z: _log_rest(z, 1), mp.mpf(0), _LOG_SINGLE, 7, lambda z: z / 2),
     Fit(f"{_PLAIN}:LOG_UNIT", lambda z: _log_rest(z, 1), mp.mpf(0), _LOG_UNIT, 10, lambda z: z / 2),

@@ -12,6 +12,7 @@ from refnet.elementary import (
     absolute,
     choose,
     exp,
+    exp_coarse,
     exp_times,
     expm1,
     fma,
@@ -21,6 +22,7 @@ from refnet.elementary import (
     minimum,
     ratio,
     seldom,
+    shortcut,
     split,
     sum_odd,
     where,
@@ -55,7 +57,7 @@ def exponential(x: Any) -> Any:
     >>> activations.exponential([-1.0, 0.0, 1.0])
     array([0.36787945, 1.        , 2.7182817 ], dtype=float32)
     """
-    return exp(x)
+    return shortcut(x, 0.0, 87.0, lambda x: exp_coarse(within(x, -87.0, 87.0)), 36, exp)
 
 
 @activation(

@@ -9,6 +9,7 @@ from refnet.activations.activation import activation
 from refnet.elementary import (
     NEAR_ZERO,
     absolute,
+    exp_coarse,
     exp_sum,
     exp_times,
     fma,
@@ -21,6 +22,7 @@ from refnet.elementary import (
     shortcut,
     sum_odd,
     where,
+    within,
 )
 
 SQRT_1_OVER_2PI = 0.3989422804014327
@@ -31,21 +33,27 @@ TANH_1_LOW = -9.96930880911092e-17
 TANH_3 = 0.07135481627260025
 TANH_3_LOW = -4.1218577217431825e-18
 
-#: (the normal distribution function of x, less 1/2) / x, up to 1.625, in x^2
-NORMAL_CENTRE = (
-    4.4479610622479345e-15,
-    -1.8709765737192118e-13,
-    5.0075230678942736e-12,
-    -1.1272221953402395e-10,
-    2.2729845005847653e-09,
-    -4.122596453170835e-08,
-    6.659687171836439e-07,
-    -9.444655878440487e-06,
-    0.00011543468746897908,
-    -0.0011873282154465784,
-    0.009973557010031761,
-    -0.06649038006690526,
-    0.3989422804014327,
+#: exp(a^2 / 2) times the normal distribution function of -a, up to 13, numerator and denominator; error 2^-39
+TAIL_COARSE = (
+    (
+        0.00017282988183690972,
+        0.002883106608996102,
+        0.02280682771894769,
+        0.10767150812991404,
+        0.31930359925071056,
+        0.5698544497282905,
+        0.5000000000004868,
+    ),
+    (
+        0.00043322019586604024,
+        0.007226882220902278,
+        0.05760125647246404,
+        0.2771237573697585,
+        0.8566106753836636,
+        1.6845831031548464,
+        1.9375934603827885,
+        1.0,
+    ),
 )
 
 
@@ -116,7 +124,7 @@ def gelu(x: Any, approximate: bool = False) -> Any:
     Written with erfc: the usual 1 + erf(x / sqrt 2) cancels for negative x and has no correct digit left below
     -5. It dips to -0.170 at -0.752 and comes back to -0 at -inf (Keras gives NaN there). Around 0 the series
     x/2 + x^2 / sqrt(2 pi) is summed with its last rounding to odd, since x/2 may lie halfway between two subnormal
-    numbers. Where little cancels, from -1 to 1.625, x/2 + x^2 P(x^2) with a polynomial P is right as well, and shorter.
+    numbers. Elsewhere the tail needs fewer digits first, since nearly all float32 can be rounded by these.
 
     ``approximate=True`` chooses another formula, Keras' approximation by tanh, up to 4.7e-4 away:
 
@@ -131,12 +139,14 @@ def gelu(x: Any, approximate: bool = False) -> Any:
     array([-0.04540231,  0.        ,  1.9545977 ], dtype=float32)
     """
 
-    def near() -> Any:
-        return fma(x * x, polynomial(NORMAL_CENTRE, x * x), 0.5 * x)
+    def short(x: Any) -> Any:
+        a = absolute(x)
+        above, below = (polynomial(part, a) for part in TAIL_COARSE)
+        return fma(-a, exp_coarse(within(-0.5 * x * x, -80.0, 0.0)) * above / below, maximum(x, 0.0))
 
-    def usual() -> Any:
+    def usual(x: Any) -> Any:
         held = maximum(x, -100.0)
         second_order = SQRT_1_OVER_2PI * held * held * (1.0 - held * held / 6.0)
         return seldom(absolute(x) < NEAR_ZERO, lambda: sum_odd(0.5 * x, second_order), normal_cdf_times(held, x))
 
-    return shortcut((absolute(x) >= NEAR_ZERO) & (x > -1.0) & (x < 1.625), near, usual)
+    return shortcut(x, NEAR_ZERO, 12.5, short, 36, usual)

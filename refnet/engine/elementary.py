@@ -15,8 +15,10 @@ from math import inf, nan
 from typing import Any
 
 from refnet import elementary
+from refnet.elementary import MODERATE
 from refnet.engine import trace
 from refnet.engine.quotient import Quotient, chosen, over_sum, product_sum
+from refnet.engine.shortcut import unless_in_doubt
 from refnet.engine.trace import (
     Condition,
     Number,
@@ -30,7 +32,7 @@ from refnet.engine.trace import (
     sqrt,
 )
 
-__all__ = ["FEWER_DIGITS", "exp"]
+__all__ = ["EXP_45", "FEWER_DIGITS", "exp", "exp_coarse", "expm1", "shortcut_to_float32"]
 
 # Adding 1.5 * 2^52 rounds to an integer and leaves it in the low bits.
 ROUNDER = 6755399441055744.0
@@ -99,7 +101,22 @@ EXP = (
     0.5,
 )
 
-#: The same, one degree more: what is left over is small beside r itself
+#: The same; error 2^-45 of exp(r)
+EXP_45 = (
+    0.008333426520711666,
+    0.04166731897937876,
+    0.16666666666119584,
+    0.4999999999617042,
+)
+
+#: The same; error 2^-36 of exp(r)
+EXP_36 = (
+    0.04166715590068785,
+    0.16666960207694845,
+    0.5,
+)
+
+#: (exp(r) - 1 - r) / r^2, one degree more: what is left over is small beside r itself
 EXPM1 = (
     0.000198414639814658,
     0.0013889063615251755,
@@ -207,9 +224,14 @@ def seldom(condition: Any, rare: Callable[[], Number], usual: Any) -> Number:
     return trace.seldom(condition, rare, *_numbers_for(condition, usual))
 
 
-def shortcut(condition: Any, short: Callable[[], Number], usual: Callable[[], Number]) -> Number:
-    """Return ``usual()``, which is right for all numbers."""
-    return usual()
+def shortcut(x: Any, least: Any, most: Any, short: Any, bits: int, usual: Callable[[Any], Number]) -> Number:
+    """Return ``usual(x)``, which is right for all numbers and formats."""
+    return usual(x)
+
+
+def shortcut_to_float32(x: Any, least: Any, most: Any, short: Any, bits: int, usual: Callable[[Any], Number]) -> Number:
+    """Return ``short(x)`` where its error cannot matter, else ``usual(x)``."""
+    return unless_in_doubt(x, least, most, short(x), bits, usual)
 
 
 def split(condition: Any, first: Any, second: Callable[[], Any]) -> Number:
@@ -249,17 +271,17 @@ def _power_of_two(n: Number) -> Number:
     return from_bits((bits_of(n + ROUNDER) + 1023) << 52)
 
 
-def _reduced(x: Number, lowest: float) -> tuple[Number, Number, Number]:
+def _reduced(x: Number, lowest: float, coarse: bool = False) -> tuple[Number, Number, Number]:
     """Return n + `ROUNDER`, which has n in its low bits, t = 2^(n/16) and r: exp(x) = t exp(r), |r| <= 0.0217.
 
     x counts as 700 where it is more, and as ``lowest`` where it is less. Where it is known to be -41 at least and 40 at
-    most, r may be off by 2^-54 of x.
+    most, or that is enough (``coarse``), r may be off by 2^-54 of x.
     """
     x = x if x.most <= 700.0 else select(x > 700.0, x.constant(700.0), x)
     x = x if x.least >= lowest else select(x < lowest, x.constant(lowest), x)
     shifted = fma(x, LOG2_E_16, ROUNDER)
     n = shifted - ROUNDER
-    near = max(lowest, x.least) >= -41.0 and x.most <= elementary.MODERATE
+    near = coarse or (max(lowest, x.least) >= -41.0 and x.most <= MODERATE)
     r = fma(n, -LN2_16, x) if near else fma(n, -LN2_16_LO, fma(n, -LN2_16_HI, x))
     return shifted, from_bits(looked_up(ROOTS, bits_of(shifted)) + (bits_of(shifted) << 48)), r
 
@@ -272,6 +294,13 @@ def _coth(r: Number) -> Number:
 def exp(x: Any) -> Number:
     """Return e^x; below exp(-700) and above exp(700) a float32 result is 0 and inf anyway."""
     return exp_sum(x, 0.0)
+
+
+def exp_coarse(x: Any, coefficients: tuple[float, ...] = EXP_36) -> Number:
+    """Return e^x as far as the polynomial is right; below -700 and above 700 as `exp`."""
+    (x,) = _numbers(x)
+    _, t, r = _reduced(x, -700.0, coarse=True)
+    return fma(t, fma(polynomial(coefficients, r), r * r, r), t)
 
 
 def exp_sum(high: Any, low: Any) -> Quotient:
@@ -409,6 +438,7 @@ FEWER_DIGITS: dict[Callable[..., Any], Callable[..., Number]] = {
     elementary.absolute: absolute,
     elementary.copysign: copysign,
     elementary.exp: exp,
+    elementary.exp_coarse: exp_coarse,
     elementary.exp_sum: exp_sum,
     elementary.exp_times: exp_times,
     elementary.expm1: expm1,

@@ -10,7 +10,7 @@ import numba
 
 from refnet.activations.reading import itself
 from refnet.elementary import shortcut, split, where
-from refnet.engine.elementary import FEWER_DIGITS
+from refnet.engine.elementary import FEWER_DIGITS, shortcut_to_float32
 from refnet.engine.pair_words import IN_PAIRS
 from refnet.engine.pairs import Pair, rounded
 from refnet.engine.split import Parts
@@ -36,17 +36,18 @@ def with_words(formula: Callable[..., Any], readings: Mapping[Callable[..., Any]
     return types.FunctionType(formula.__code__, words, formula.__name__, None, closure)
 
 
-def _short_words(formula: Callable[..., Any]) -> Mapping[Callable[..., Any], Callable[..., Number]]:
+def _short_words(formula: Callable[..., Any], dtype: str) -> Mapping[Callable[..., Any], Callable[..., Number]]:
     """Return the words for results of fewer digits; the book's formulas do with some that stop early."""
-    return FEWER_DIGITS if formula.__module__.startswith("refnet.") else WHOLE_RANGE
+    words = FEWER_DIGITS if formula.__module__.startswith("refnet.") else WHOLE_RANGE
+    return words | {shortcut: shortcut_to_float32} if dtype == "float32" else words
 
 
-def in_numbers(formula: Callable[..., Any], count: int) -> Reading | None:
-    """Return the formula in float64 for results of fewer digits, or None if it uses more than words and operators.
+def in_numbers(formula: Callable[..., Any], count: int, dtype: str) -> Reading | None:
+    """Return the formula in float64, for results of fewer digits, or None if it uses more than words and operators.
 
     Its arguments are the formula's ``count`` arguments.
     """
-    twin = with_words(formula, _short_words(formula))
+    twin = with_words(formula, _short_words(formula, dtype))
 
     def run(*numbers: Number) -> Number:
         return numbers[0].lift(twin(*numbers))
@@ -55,18 +56,10 @@ def in_numbers(formula: Callable[..., Any], count: int) -> Reading | None:
 
 
 def in_two_parts(formula: Callable[..., Any], count: int) -> Parts | None:
-    """Return the parts of a formula whose last word is `split` or `shortcut`, or None if it is another."""
-    for word, value_of in ((split, itself), (shortcut, lambda part: part())):
-        parts = _parts(formula, word, value_of)
-        if _traceable(lambda *numbers, first=parts.first: first(*numbers)[1], count):
-            return parts
-    return None
-
-
-def _parts(formula: Callable[..., Any], word: Callable[..., Any], value_of: Callable[[Any], Any]) -> Parts:
-    words = _short_words(formula)
-    short = with_words(formula, {**words, word: lambda condition, value, other: (condition, value_of(value))})
-    other = with_words(formula, {**words, word: lambda condition, value, other: other()})
+    """Return the parts of a formula for float32 whose last word is `split`, or None if it is another."""
+    words = _short_words(formula, "float32")
+    short = with_words(formula, {**words, split: lambda condition, value, other: (condition, value)})
+    other = with_words(formula, {**words, split: lambda condition, value, other: other()})
 
     def first(*numbers: Number) -> tuple[Condition, Number]:
         condition, value = short(*numbers)
@@ -75,7 +68,7 @@ def _parts(formula: Callable[..., Any], word: Callable[..., Any], value_of: Call
     def second(*numbers: Number) -> Number:
         return numbers[0].lift(other(*numbers))
 
-    return Parts(first, second, word is shortcut)
+    return Parts(first, second) if _traceable(lambda *numbers: first(*numbers)[1], count) else None
 
 
 def in_pairs(
@@ -110,7 +103,7 @@ def _traceable(run: Reading, count: int) -> bool:
 
 def word_by_word(formula: Callable[..., Any], dtype: str) -> Callable[..., Any]:
     """Return a formula that branches, for numba to compile for one number: its words are calls, each rounded."""
-    readings = IN_PAIRS if dtype == "float64" else _short_words(formula)
+    readings = IN_PAIRS if dtype == "float64" else _short_words(formula, dtype)
     return with_words(formula, {word: _call(reading, dtype) for word, reading in readings.items()} | {where: _where})
 
 

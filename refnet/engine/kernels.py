@@ -53,9 +53,9 @@ def kernel(
     if kind == "array":  # the book's only one with a kernel, see `refnet.engine.forward.has_kernel`
         return sparsemax.kernel(STORED[dtype])
     lows = {"rowwise": pair_rows.LOWS, "gated": (False, False)}.get(kind, (False,) * (1 + parameters))
-    reading = in_pairs(formula, lows, of_row) if dtype == "float64" else in_numbers(formula, len(lows))
+    reading = in_pairs(formula, lows, of_row) if dtype == "float64" else in_numbers(formula, len(lows), dtype)
     if kind == "rowwise":
-        share = in_numbers(of_row, 1)
+        share = in_numbers(of_row, 1, dtype)
         if reading is None or share is None:
             raise TypeError("a rowwise formula branches, or uses more than words, + - * / and comparisons")
         return pair_rows.rowwise(reading) if dtype == "float64" else rowwise.rowwise(reading, share, STORED[dtype])

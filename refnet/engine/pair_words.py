@@ -246,6 +246,7 @@ IN_PAIRS: dict[Callable[..., Any], Callable[..., Pair]] = {
     elementary.absolute: absolute,
     elementary.copysign: pairs.copysign,
     elementary.exp: exp,
+    elementary.exp_coarse: exp,
     elementary.exp_sum: exp_sum,
     elementary.exp_times: exp_times,
     elementary.expm1: expm1,

@@ -182,9 +182,9 @@ def within(x: Pair, least: Any, most: Any) -> Pair:
     return x
 
 
-def shortcut(condition: Any, short: Callable[[], Pair], usual: Callable[[], Pair]) -> Pair:
-    """Return ``usual()``, which is right for all numbers."""
-    return usual()
+def shortcut(x: Any, least: Any, most: Any, short: Any, bits: int, usual: Callable[[Any], Pair]) -> Pair:
+    """Return ``usual(x)``, which is right for all numbers."""
+    return usual(x)
 
 
 def split(condition: Any, first: Any, second: Callable[[], Any]) -> Pair:

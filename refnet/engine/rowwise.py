@@ -15,7 +15,7 @@ import numba
 from numba import types
 
 from refnet.engine import table, trace
-from refnet.engine.elementary import exp
+from refnet.engine.elementary import EXP_45, exp_coarse
 from refnet.engine.formulas import Reading
 from refnet.engine.intrinsics import ACCESS, load_float64, select, store_float64
 from refnet.engine.lanes import SUMS, over_lanes
@@ -27,6 +27,9 @@ from refnet.engine.vectors import NUMBERS
 __all__ = ["WIDE", "by_length", "clear", "room", "rowwise", "senseless"]
 
 EXP_IS_ZERO = -745.1332191019412  # ln 2^-1075: half of the smallest float64
+
+#: exp(-700), or so
+FAR_TERM = 1e-304
 
 #: A sum with the 1 of the highest entry is off by at most 2^-53 for each entry of the lane that this is in, a sixteenth
 #: of all, and for each of 4 additions of lanes. Where that could be 2^-28 of the rest, it is added up without the 1.
@@ -61,10 +64,14 @@ def _term(x: Number, top: Number) -> Number:
     """Return exp(x - top), which is 1 at the top.
 
     x - top is exact, or so near it that it cannot matter for a result of fewer digits. Where float64's exp is 0 the
-    term is 0 too: it decides the sign of a zero of log_softmax.
+    term is 0 too: it decides the sign of a zero of log_softmax. From there to -700 any other number will do.
     """
-    difference = x - top
-    return trace.select(difference < EXP_IS_ZERO, x.constant(0.0), exp(difference))
+    difference = (x - top).within(-700.0, 0.0)
+
+    def far() -> Number:
+        return trace.select(difference < EXP_IS_ZERO, x.constant(0.0), x.constant(FAR_TERM))
+
+    return trace.seldom(difference < -700.0, far, exp_coarse(difference, EXP_45))
 
 
 def _rest(stored: str) -> Any:

@@ -26,10 +26,6 @@ __all__ = ["Parts", "over_two_parts"]
 #: Numbers of a block: what is moved together stays in the first-level cache.
 BLOCK = 2048
 
-#: Where the second part is right for all numbers, a block of which more than 3 in 8 of the first so many need it runs
-#: through that alone.
-SAMPLE = 128
-
 F32, SIZE = NUMBERS["float32"]
 F64, I64 = ir.DoubleType(), ir.IntType(64)
 LANES = LINE // SIZE
@@ -38,7 +34,7 @@ VECTOR = ir.VectorType(F32, LANES)
 
 @dataclass(frozen=True)
 class Parts:
-    """A formula whose last word is `split` or `shortcut`.
+    """A formula whose last word is `split`.
 
     Attributes
     ----------
@@ -46,13 +42,10 @@ class Parts:
         Takes a Number for x, then one for each parameter; returns whether the first part is right, and that part.
     second : callable
         Takes the same, and returns the second part.
-    everywhere : bool
-        Whether the second part is right for all numbers, so that none must go through the first.
     """
 
     first: Callable[..., tuple[Condition, Number]]
     second: Callable[..., Number]
-    everywhere: bool
 
 
 def over_two_parts(parts: Parts, parameters: int, live: int, streaming: bool) -> Any:
@@ -60,35 +53,20 @@ def over_two_parts(parts: Parts, parameters: int, live: int, streaming: bool) ->
 
     ``parameters``, ``live`` and ``streaming`` are those of `refnet.engine.lanes.over_lanes`.
     """
-    first, second, everywhere = parts.first, parts.second, parts.everywhere
-    long = lanes_at_once(live)
-
-    def second_alone(streaming: bool) -> Any:
-        return over_lanes(lambda *numbers: (second(*numbers),), ("float32",), ("float32",), parameters, live, streaming)
-
-    apart, alone = second_alone(False), second_alone(streaming)
+    first, second, long = parts.first, parts.second, lanes_at_once(live)
+    apart = over_lanes(lambda *numbers: (second(*numbers),), ("float32",), ("float32",), parameters, live)
     collect, collect_some = (_step(first, parameters, True, n, n < long, False) for n in (long, LANES))
     spread, spread_some = (_step(first, parameters, False, n, n < long, streaming) for n in (long, LANES))
 
     @numba.njit(error_model="numpy")
-    def gather(begin: int, count: int, values: int, x: int, y: int, place: int) -> int:
-        end = count - (count - begin) % long
-        for i in range(begin, end, long):
+    def block(count: int, values: int, x: int, y: int, held: int) -> None:
+        end, place = count - count % long, held
+        for i in range(0, end, long):
             place += collect(i, long, values, x, y, place)
         for i in range(end, count, LANES):
             place += collect_some(i, count - i, values, x, y, place)
-        return place
-
-    @numba.njit(error_model="numpy")
-    def block(count: int, values: int, x: int, y: int, held: int) -> None:
-        sampled = SAMPLE if everywhere and count > SAMPLE else 0
-        place = gather(0, sampled, values, x, y, held)
-        if 8 * (place - held) > 3 * sampled * SIZE:
-            alone(count, values, x, y)
-            return
-        place = gather(sampled, count, values, x, y, place)
         apart((place - held) // SIZE, values, held, held)
-        end, place = count - count % long, held
+        place = held
         for i in range(0, end, long):
             place += spread(i, long, values, x, y, place)
         for i in range(end, count, LANES):

@@ -233,23 +233,34 @@ def seldom_several(condition: Condition, rare: Callable[[], Sequence[Number]], u
     builder = _condition(condition).builder
     mask, *values = _alike(builder, condition.value, *(number.value for number in usual))
     usual, condition = [Number(builder, value) for value in values], Condition(builder, mask)
-    asked = mask
-    if isinstance(mask.type, ir.VectorType):
-        bits = ir.IntType(mask.type.count)
-        asked = builder.icmp_unsigned("!=", builder.bitcast(mask, bits), ir.Constant(bits, 0))
+    return jump(condition, lambda: [select(condition, *pair) for pair in zip(rare(), usual, strict=True)], usual)
+
+
+def jump(condition: Condition, rare: Callable[[], Sequence[Number]], usual: Sequence[Number]) -> list[Number]:
+    """Return in all lanes the numbers of ``rare()`` if the condition holds in one, else those of ``usual``."""
+    builder = condition.builder
+    asked = condition.value
+    if isinstance(asked.type, ir.VectorType):
+        bits = ir.IntType(asked.type.count)
+        asked = builder.icmp_unsigned("!=", builder.bitcast(asked, bits), ir.Constant(bits, 0))
     before = builder.block
     some, after = builder.append_basic_block("seldom"), builder.append_basic_block("seldom.end")
     builder.cbranch(asked, some, after).set_weights([1, 50])
     builder.position_at_end(some)
-    mixed = [select(condition, *pair) for pair in zip(rare(), usual, strict=True)]
+    others = [number.value for number in rare()]
     last = builder.block
     builder.branch(after)
     builder.position_at_end(after)
-    results = [builder.phi(number.value.type) for number in mixed]
-    for result, number, other in zip(results, usual, mixed, strict=True):
+    results = [builder.phi(other.type) for other in others]
+    for result, number, other in zip(results, usual, others, strict=True):
         result.add_incoming(number.value, before)
-        result.add_incoming(other.value, last)
+        result.add_incoming(other, last)
     return [Number(builder, result) for result in results]
+
+
+def apart(x: Number) -> Number:
+    """Return a float32's number, unknown to be the same: code behind a jump then keeps nothing else in registers."""
+    return in_float64(Number(x.builder, _called(x.builder, "llvm.arithmetic.fence", in_float32(x).value)))
 
 
 def absolute(x: Number) -> Number:

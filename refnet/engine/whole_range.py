@@ -77,6 +77,7 @@ def normal_cdf_times(a: Any, x: Any) -> Number:
 #: word of refnet.elementary -> its reading
 WHOLE_RANGE: dict[Callable[..., Any], Callable[..., Number]] = FEWER_DIGITS | {
     elementary.exp: exp,
+    elementary.exp_coarse: exp,
     elementary.exp_sum: exp_sum,
     elementary.exp_times: exp_times,
     elementary.expm1: expm1,

@@ -112,7 +112,7 @@ def test_product_sum_squares_the_denominator():
     ],
 )
 def test_how_often_the_book_divides(name, count):
-    assert divisions(in_numbers(activations.get(name).formula, 1)) == count
+    assert divisions(in_numbers(activations.get(name).formula, 1, "float32")) == count
 
 
 def test_a_value_may_be_had_without_dividing():
