@@ -50,6 +50,8 @@ class Fit:
         The degree of the denominator, if there is one; its constant is 1.
     variable : callable
         From the interval to what the polynomials are in.
+    adapted : bool
+        Whether a quotient of degrees 6 and 7 is kept as `adapted` gives both, with the logarithm of its factor.
     """
 
     place: str
@@ -61,6 +63,7 @@ class Fit:
     leading: int = 0
     below: int = 0
     variable: Callable[[Any], Any] = lambda x: x
+    adapted: bool = False
 
 
 def _exp_rest(r: Any, terms: int) -> Any:
@@ -136,6 +139,7 @@ FITS = (
         lambda t: 1 / _tail(t, 4),
         below=7,
         variable=lambda t: _a(t, 4),
+        adapted=True,
     ),
     Fit(f"{_PLAIN}:COTH", _coth, mp.mpf(0), SIXTEENTH**2, 1, lambda z: z * mp.sqrt(z) / 2),
     Fit(f"{_PLAIN}:EXP", lambda r: _exp_rest(r, 2), -SIXTEENTH, SIXTEENTH, 4, lambda r: r**2),
@@ -184,6 +188,9 @@ def coefficients(fit: Fit) -> list[tuple[float, ...]]:
     Of a quotient, the numerator's and the denominator's.
     """
     above, below = _exact(fit)
+    if fit.adapted:
+        factor = float(mp.log(above[-1] / below[-1]))
+        return [tuple(map(float, adapted(part))) for part in (above, below)] + [(factor,)]
     if fit.below:
         return [tuple(map(float, part[::-1])) for part in (above, below)]
     found: list[tuple[float, ...]] = []
@@ -193,6 +200,36 @@ def coefficients(fit: Fit) -> list[tuple[float, ...]]:
     return found[::-1]
 
 
+def adapted(coefficients: list[Any]) -> list[Any]:
+    """Return six numbers that give a polynomial of degree 6 over its leading coefficient in 3 products and 7 sums.
+
+    With z = (x + a) x + b and w = (x + c) z + d it is (w + z + e) w + f (Knuth, The Art of Computer Programming, volume
+    2, section 4.6.4). That is w v + f, where the cubics w and v differ by a monic square, so the squares in them are
+    known, and all else follows from w's linear coefficient, the root of a cubic. Of degree 7, the constant comes last.
+    """
+    *more, u0, u1, u2, u3, u4, u5, _ = (mp.mpf(each) / coefficients[-1] for each in coefficients)
+    w2, v2 = (u5 - 1) / 2, (u5 + 1) / 2
+    total = u4 - w2 * v2
+    k = u3 - w2 * total
+    at_0, at_1 = u2 - w2 * k, w2 - total  # w's constant is at_0 + at_1 w1 + w1^2
+    cubic = [-2, total - 1 - 2 * at_1, k - 2 * at_0 + at_1 * total, at_0 * total - u1]
+    bound = 1 + max(map(abs, cubic))  # of its roots, of which one at least is real
+    w1 = mp.findroot(lambda x: _value(cubic, x), (-bound, bound), solver="anderson", maxsteps=2000)
+    w0, v1 = at_0 + at_1 * w1 + w1 * w1, total - w1
+    v0 = k - w1 - w0
+    a = v1 - w1
+    c = w2 - a
+    b = w1 - a * c
+    return [a, b, c, w0 - b * c, v0 - w0 - b, u0 - w0 * v0, *more]
+
+
+def _adapted_value(numbers: tuple[Any, ...], x: Any) -> Any:
+    a, b, c, d, e, f, *more = map(mp.mpf, numbers)
+    z = (x + a) * x + b
+    w = (x + c) * z + d
+    return functools.reduce(lambda value, constant: value * x + constant, more, (w + z + e) * w + f)
+
+
 def _value(polynomial: list[Any], x: Any) -> Any:
     return functools.reduce(lambda value, coefficient: value * x + coefficient, polynomial)
 
@@ -200,14 +237,21 @@ def _value(polynomial: list[Any], x: Any) -> Any:
 def error_bits(fit: Fit, points: int = 1000) -> float:
     """Return the binary logarithm of the largest weighted error, the coefficients rounded."""
     found = coefficients(fit)
-    above = [*map(mp.mpf, found[0])] if fit.below else [mp.fsum(part) for part in found]
-    below = [*map(mp.mpf, found[1])] if fit.below else [mp.mpf(1)]
     worst = mp.mpf(0)
     for i in range(points + 1):
         x = fit.low + (fit.high - fit.low) * mp.mpf(i) / points
-        value = _value(above, fit.variable(x)) / _value(below, fit.variable(x))
+        value = _value_of(found, fit, fit.variable(x))
         worst = max(worst, abs((value - fit.function(x)) * fit.weight(x)))
     return float(mp.log(worst, 2))
+
+
+def _value_of(found: list[tuple[float, ...]], fit: Fit, x: Any) -> Any:
+    if fit.adapted:
+        above, below, (factor,) = found
+        return mp.exp(factor) * _adapted_value(above, x) / _adapted_value(below, x)
+    if fit.below:
+        return _value([*map(mp.mpf, found[0])], x) / _value([*map(mp.mpf, found[1])], x)
+    return _value([mp.fsum(part) for part in found], x)
 
 
 def main() -> None:

@@ -322,7 +322,7 @@ def mish(x: Any) -> Any:
     array([-0.2525015,  0.       ,  1.943959 ], dtype=float32)
     """
     e = exp(within(x, -MODERATE, 20.0))
-    n = fma(e, e, 2.0 * e)
+    n = e * (e + 2.0)
 
     def rare() -> Any:
         return where(x > 0.0, x, exp_times(maximum(x, -1500.0), minimum(x, 0.0), 0.0))

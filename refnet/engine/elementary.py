@@ -17,7 +17,7 @@ from typing import Any
 from refnet import elementary
 from refnet.elementary import MODERATE
 from refnet.engine import trace
-from refnet.engine.quotient import Quotient, chosen, over_sum, product_sum
+from refnet.engine.quotient import Quotient, chosen, over_sum
 from refnet.engine.shortcut import unless_in_doubt
 from refnet.engine.trace import (
     Condition,
@@ -203,7 +203,7 @@ def copysign(x: Any, sign: Any) -> Number:
 
 def fma(a: Any, b: Any, c: Any) -> Number:
     """Return a * b + c with one rounding."""
-    return product_sum(*_numbers(a, b, c))
+    return trace.fma(*_numbers(a, b, c))
 
 
 def where(condition: Any, a: Any, b: Any) -> Number:

@@ -13,7 +13,7 @@ from typing import Any
 from refnet.engine import trace
 from refnet.engine.trace import Condition, Number
 
-__all__ = ["Quotient", "chosen", "over_sum", "product_sum"]
+__all__ = ["Quotient", "chosen", "over_sum"]
 
 
 class Quotient(Number):
@@ -47,11 +47,23 @@ class Quotient(Number):
         return self.numerator.constant(value)
 
     def __mul__(self, other: Number | float) -> Number:
+        if isinstance(other, Quotient) and self.shares(other):
+            d = self.denominator
+            return Quotient(self.numerator * other.numerator, d * d, self.of + self.of)
         undivided = self.undivided
         times = None if undivided is None else lambda: undivided() * other
         return Quotient(self.numerator * other, self.denominator, self.of, times)
 
     __rmul__ = __mul__
+
+    def __add__(self, other: Number | float) -> Number:
+        if isinstance(other, Number):
+            return super().__add__(other)
+        undivided = self.undivided
+        plus = None if undivided is None else lambda: undivided() + other
+        return Quotient(self.numerator + self.denominator * other, self.denominator, self.of, plus)
+
+    __radd__ = __add__
 
     def shares(self, other: Number) -> bool:
         """Return whether ``other`` has the same denominator."""
@@ -65,16 +77,6 @@ def chosen(condition: Condition, a: Number, b: Number) -> Number:
         return trace.select(condition, a, b)
     over = [x.numerator if isinstance(x, Quotient) else x * one.denominator for x in (a, b)]
     return Quotient(trace.select(condition, *over), one.denominator, one.of, lambda: trace.select(condition, a, b))
-
-
-def product_sum(a: Number, b: Number, c: Number) -> Number:
-    """Return a * b + c."""
-    if not (isinstance(a, Quotient) and isinstance(b, Quotient) and isinstance(c, Quotient)):
-        return trace.fma(a, b, c)
-    if not (a.shares(b) and a.shares(c)):
-        return trace.fma(a, b, c)
-    d = a.denominator
-    return Quotient(trace.fma(a.numerator, b.numerator, c.numerator * d), d * d, a.of + a.of)
 
 
 def over_sum(a: Number, b: Number, c: Number) -> Number:

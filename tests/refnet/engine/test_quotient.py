@@ -11,7 +11,7 @@ from llvmlite import ir
 from refnet import activations
 from refnet.engine.elementary import exp, exp_sum, expm1, fma, ratio, where
 from refnet.engine.formulas import in_numbers
-from refnet.engine.quotient import Quotient, chosen, over_sum, product_sum
+from refnet.engine.quotient import Quotient, chosen, over_sum
 from refnet.engine.trace import F64, Number, compiled
 
 WITHIN = st.floats(-300.0, 300.0)
@@ -86,16 +86,26 @@ def test_over_sum_divides_once():
     assert run(lambda x, y: over_sum(half(x), y, y), 4.0, 8.0) == 2.0 / 16.0
 
 
-def test_product_sum_squares_the_denominator():
+def test_a_product_of_two_that_share_a_denominator_squares_it():
     def function(x):
         q = half(x)
-        return product_sum(q, q, q)
+        return q * (q + 2.0)
 
-    assert run(function, 6.0) == 12.0
+    assert run(function, 6.0) == 15.0
     assert divisions(function) == 1
-    assert run(lambda x, y: product_sum(half(x), fifth(y), half(x)), 6.0, 10.0) == 9.0
-    assert run(lambda x, y: product_sum(half(x), half(x), fifth(y)), 6.0, 10.0) == 11.0
-    assert run(lambda x, y: product_sum(half(x), y, y), 6.0, 8.0) == 32.0
+    assert run(lambda x: half(x) * half(x), 6.0) == 9.0
+    assert run(lambda x, y: half(x) * fifth(y), 6.0, 10.0) == 6.0
+
+
+def test_a_sum_with_a_constant_shares_the_denominator():
+    def function(x):
+        q = half(x)
+        return over_sum(1.0 + q, x.constant(3.0), q + 2.0)
+
+    assert run(function, 6.0) == 4.0 / 8.0
+    assert divisions(function) == 1
+    assert run(lambda x, y: half(x) + y, 6.0, 10.0) == 13.0
+    assert run(lambda x, y: half(x) + fifth(y), 6.0, 10.0) == 5.0
 
 
 @pytest.mark.parametrize(
