@@ -25,6 +25,7 @@ __all__ = [
     "exp_sum",
     "exp_times",
     "expm1",
+    "expm1_coarse",
     "fma",
     "hyperbola_gap",
     "log1p",
@@ -37,7 +38,6 @@ __all__ = [
     "ratio",
     "seldom",
     "shortcut",
-    "split",
     "sqrt",
     "sum_odd",
     "where",
@@ -63,6 +63,9 @@ tanh = np.tanh
 
 #: Below this the next term of a series around 0 is under 2^-54 of the value, in each function that begins with one.
 NEAR_ZERO = 2.0**-10
+
+#: The middle between two float32 numbers, for a ``short(x)`` of `shortcut` that does not hold.
+IN_DOUBT = 1.0 + 2.0**-24
 
 #: Up to here, both ways, nothing overflows, and the engine's exp, told so by `within`, has a shorter way.
 MODERATE = 40.0
@@ -123,6 +126,11 @@ def two_sum(a: Any, b: Any) -> tuple[Any, Any]:
 def exp_coarse(x: Any) -> Any:
     """Return e^x; for results of fewer digits than float64 the engine's is off by up to 2^-36 of it."""
     return np.exp(x)
+
+
+def expm1_coarse(x: Any) -> Any:
+    """Return e^x - 1; for results of fewer digits than float64 the engine's is off by up to 2^-39 of it."""
+    return np.expm1(x)
 
 
 def exp_sum(high: Any, low: Any) -> Any:
@@ -188,21 +196,6 @@ def shortcut(
     array([1.        , 3.76219569])
     """
     return usual(x)
-
-
-def split(condition: Any, first: Any, second: Callable[[], Any]) -> Any:
-    """Return ``first`` where the condition holds, else ``second()``.
-
-    `where`, for a formula whose first part is short and whose second is long. Where it is the formula's last word, the
-    engine computes the second part only for the numbers that need it, if there is AVX-512.
-
-    Examples
-    --------
-    >>> x = np.array([0.25, 2.0])
-    >>> split(x > 1.0, x, lambda: x * x)
-    array([0.0625, 2.    ])
-    """
-    return np.where(condition, first, second())
 
 
 def within(x: Any, least: float, most: float) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from refnet.activations.activation import activation
 from refnet.elementary import (
+    IN_DOUBT,
     MODERATE,
     NEAR_ZERO,
     absolute,
@@ -15,6 +16,7 @@ from refnet.elementary import (
     exp_coarse,
     exp_times,
     expm1,
+    expm1_coarse,
     fma,
     hyperbola_gap,
     log1p_unit,
@@ -23,11 +25,13 @@ from refnet.elementary import (
     ratio,
     seldom,
     shortcut,
-    split,
     sum_odd,
     where,
     within,
 )
+
+#: Up to here elu's and celu's results may be subnormal, or alpha is negative or 0, where nothing need be fast.
+SMALL_ALPHA = 2.0**-20
 
 #: Klambauer et al. derive both from a fixed point of mean 0 and variance 1; these are Keras' digits.
 SELU_ALPHA = 1.6732632423543772
@@ -111,11 +115,16 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     array([-6.3212055e-01, -9.9999999e-09,  2.0000000e+00], dtype=float32)
     """
 
-    def below() -> Any:
-        near = absolute(x) < 2.0**-28
-        return seldom(near, lambda: sum_odd(alpha * x, 0.5 * alpha * x * x), alpha * expm1(-absolute(x)))
+    def short(x: Any) -> Any:
+        y = where(x > 0.0, x, alpha * expm1_coarse(within(x, -87.0, 87.0)))
+        return where(alpha > SMALL_ALPHA, y, IN_DOUBT)
 
-    return split(x > 0.0, x, below)
+    def usual(x: Any) -> Any:
+        near = absolute(x) < 2.0**-28
+        below = seldom(near, lambda: sum_odd(alpha * x, 0.5 * alpha * x * x), alpha * expm1(-absolute(x)))
+        return where(x > 0.0, x, below)
+
+    return shortcut(x, 2.0**-100, 87.0, short, 39, usual)
 
 
 @activation(
@@ -142,11 +151,14 @@ def selu(x: Any) -> Any:
     array([-1.1113307,  0.       ,  1.050701 ], dtype=float32)
     """
 
-    def below() -> Any:
-        t = expm1(-absolute(x))
-        return fma(SELU_BELOW, t, SELU_BELOW_LOW * t)
+    def short(x: Any) -> Any:
+        return where(x > 0.0, SELU_SCALE * x, SELU_BELOW * expm1_coarse(within(x, -87.0, 87.0)))
 
-    return split(x >= 0.0, SELU_SCALE * x, below)
+    def usual(x: Any) -> Any:
+        t = expm1(-absolute(x))
+        return where(x >= 0.0, SELU_SCALE * x, fma(SELU_BELOW, t, SELU_BELOW_LOW * t))
+
+    return shortcut(x, 2.0**-100, 87.0, short, 39, usual)
 
 
 def _silu_derivative(m: Any, x: Any) -> Any:
@@ -278,10 +290,15 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
     array([-0.43233237,  0.        ,  2.        ], dtype=float32)
     """
 
-    def below() -> Any:
-        return seldom(absolute(x) < 1e-290 * absolute(alpha), lambda: x, alpha * expm1(x / alpha))
+    def short(x: Any) -> Any:
+        y = where(x > 0.0, x, alpha * expm1_coarse(within(maximum(x / alpha, -87.0), -87.0, 87.0)))
+        return where(alpha > SMALL_ALPHA, y, IN_DOUBT)
 
-    return split(x > 0.0, x, below)
+    def usual(x: Any) -> Any:
+        below = seldom(absolute(x) < 1e-290 * absolute(alpha), lambda: x, alpha * expm1(x / alpha))
+        return where(x > 0.0, x, below)
+
+    return shortcut(x, 2.0**-100, 87.0, short, 39, usual)
 
 
 def _mish_exact(m: Any, x: Any) -> Any:

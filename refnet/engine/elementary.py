@@ -234,11 +234,6 @@ def shortcut_to_float32(x: Any, least: Any, most: Any, short: Any, bits: int, us
     return unless_in_doubt(x, least, most, short(x), bits, usual)
 
 
-def split(condition: Any, first: Any, second: Callable[[], Any]) -> Number:
-    """Return ``first`` where the condition holds, else ``second()``; both are computed."""
-    return where(condition, first, second())
-
-
 def within(x: Any, least: Any, most: Any) -> Number:
     """Return x, known to be NaN or within these bounds where it counts."""
     (x,) = _numbers(x)
@@ -301,6 +296,13 @@ def exp_coarse(x: Any, coefficients: tuple[float, ...] = EXP_36) -> Number:
     (x,) = _numbers(x)
     _, t, r = _reduced(x, -700.0, coarse=True)
     return fma(t, fma(polynomial(coefficients, r), r * r, r), t)
+
+
+def expm1_coarse(x: Any) -> Number:
+    """Return e^x - 1 to some 2^-39 of it; below -700 and above 700 as `exp`."""
+    (x,) = _numbers(x)
+    _, t, r = _reduced(x, -700.0, coarse=True)
+    return fma(t, fma(polynomial(EXP_45, r), r * r, r), t - 1.0)
 
 
 def exp_sum(high: Any, low: Any) -> Quotient:
@@ -442,6 +444,7 @@ FEWER_DIGITS: dict[Callable[..., Any], Callable[..., Number]] = {
     elementary.exp_sum: exp_sum,
     elementary.exp_times: exp_times,
     elementary.expm1: expm1,
+    elementary.expm1_coarse: expm1_coarse,
     elementary.fma: fma,
     elementary.hyperbola_gap: hyperbola_gap,
     elementary.log1p: log1p,
@@ -454,7 +457,6 @@ FEWER_DIGITS: dict[Callable[..., Any], Callable[..., Number]] = {
     elementary.ratio: ratio,
     elementary.seldom: seldom,
     elementary.shortcut: shortcut,
-    elementary.split: split,
     elementary.sqrt: sqrt,
     elementary.sum_odd: sum_odd,
     elementary.where: where,

@@ -81,6 +81,7 @@ WHOLE_RANGE: dict[Callable[..., Any], Callable[..., Number]] = FEWER_DIGITS | {
     elementary.exp_sum: exp_sum,
     elementary.exp_times: exp_times,
     elementary.expm1: expm1,
+    elementary.expm1_coarse: expm1,
     elementary.normal_cdf: normal_cdf,
     elementary.normal_cdf_times: normal_cdf_times,
 }
