@@ -260,7 +260,10 @@ def jump(condition: Condition, rare: Callable[[], Sequence[Number]], usual: Sequ
 
 def apart(x: Number) -> Number:
     """Return a float32's number, unknown to be the same: code behind a jump then keeps nothing else in registers."""
-    return in_float64(Number(x.builder, _called(x.builder, "llvm.arithmetic.fence", in_float32(x).value)))
+    same = Number(x.builder, _called(x.builder, "llvm.arithmetic.fence", in_float32(x).value))
+    wide = in_float64(same)
+    wide.narrow = same.value
+    return wide
 
 
 def absolute(x: Number) -> Number:
