@@ -178,6 +178,15 @@ def test_the_book_is_read_in_pairs():
             assert in_pairs(act.formula, (False,) * (1 + len(act.parameters))) is not None, name
 
 
+def test_only_float32_takes_a_shortcut():
+    try:
+        act = activation("x", exact=lambda m, x: x)(lambda x: shortcut(x, 0.5, 8.0, lambda x: 7.0 * x, 36, lambda x: x))
+        for dtype, factor in ((np.float16, 1.0), (np.float32, 7.0), (np.float64, 1.0)):
+            assert (act(np.ones(1024, dtype)) == factor).all()
+    finally:
+        REGISTRY.pop("<lambda>", None)
+
+
 def test_a_formula_of_ones_own_with_a_shortcut():
     """The short way is off by 2^-37: without the test of its rounding some of these would come out wrong."""
     try:

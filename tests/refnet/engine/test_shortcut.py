@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import functools
 
+import numba
 import numpy as np
 import pytest
 
 from refnet import activations
 from refnet.activations import REGISTRY
 from refnet.elementary import shortcut
+from refnet.engine import trace
 from refnet.engine.formulas import with_words
 from refnet.engine.machine import machine
 from refnet.engine.shortcut import unless_in_doubt
@@ -107,14 +109,38 @@ def test_the_book_has_shortcuts():
 @pytest.mark.skipif(machine().lanes(8) == 1, reason="numbers alone have no neighbours")
 @pytest.mark.parametrize("name", with_a_shortcut())
 def test_a_short_way_and_the_usual_one_round_alike(name):
-    """Beside a number that needs the usual way, in each step, all go that way."""
+    """Beside a number that needs the usual way, in each step, all go that way; neighbours in order, few do."""
     x = np.random.default_rng(0).integers(0, 2**32, 1 << 20, np.uint32).view(np.float32)
-    x = np.concatenate([x, np.linspace(-20, 20, 1 << 20, dtype=np.float32)])
+    usual = np.geomspace(2.0**-12, 64.0, 1 << 21, dtype=np.float32)
+    assert_alike(activations.get(name), np.sort(np.concatenate([x, usual, -usual])))
+
+
+@pytest.mark.skipif(machine().lanes(8) == 1, reason="numbers alone have no neighbours")
+@pytest.mark.parametrize("name", ["elu", "celu"])
+@pytest.mark.parametrize("alpha", [3.0, 0.5, 0.01, 2.0**-50, 1e-40, -0.5])
+def test_they_do_for_every_alpha(name, alpha):
+    assert_alike(lambda x: activations.get(name)(x, alpha), np.linspace(-90, 90, 1 << 18, dtype=np.float32))
+
+
+def assert_alike(entry, x):
     steps = x.reshape(-1, LONGEST // 4)
     beside = np.concatenate([steps, np.full_like(steps, np.inf)], axis=1)
-    entry = activations.get(name)
     usual = entry(beside)[:, : steps.shape[1]].ravel()
     short = entry(x)
-    nan = np.isnan(x)
+    nan = np.isnan(usual)
     assert (np.isnan(short) == nan).all()
     assert (short.view(np.uint32) == usual.view(np.uint32))[~nan].all()
+
+
+def test_a_subnormal_result_goes_the_usual_way():
+    """alpha x is halfway between two subnormal numbers, and x^2 / 2 decides."""
+    x = np.full(LONGEST, -1.5 * 2.0**-99, np.float32)
+    assert (activations.elu(x, 2.0**-50) == np.float32(-(2.0**-149))).all()
+
+
+def test_a_single_number():
+    code = trace.compiled(lambda x, y: (unless_in_doubt(x, 0.5, 8.0, y, BITS, lambda x: x * 0.0 + USUAL),))
+    single = numba.njit(lambda x, y: code(x, y))
+    assert single(1.0, 1.5) == 1.5
+    assert single(9.0, 1.5) == USUAL
+    assert single(1.0, near_the_middle(0)) == USUAL
