@@ -106,3 +106,13 @@ def test_the_rest_is_right_on_both_sides_of_where_it_is_added_up_apart(columns):
         with mpmath.workprec(200):
             true = -mpmath.log1p((columns - 1) * mpmath.exp(mpmath.mpf(float(x[-1]))))
             assert error_in_ulp(y, true, np.float32) <= 0.57
+
+
+@pytest.mark.parametrize("columns", [2, 10, 64, 100])
+@pytest.mark.parametrize("below", [-690.0, -701.0, -740.0, -746.0, -1e30, -np.inf])
+def test_terms_far_down_decide_the_sign_of_a_zero(columns, below):
+    x = np.full((3, columns), below, np.float32)
+    x[:, 1] = 0.0
+    y = run("log_softmax", x, columns)
+    assert same_bits(y, activations.get("log_softmax").numpy(x))
+    assert (np.signbit(y[:, 1]) == (below > -745.0)).all()
