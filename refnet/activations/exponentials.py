@@ -19,6 +19,7 @@ from refnet.elementary import (
     expm1_coarse,
     fma,
     hyperbola_gap,
+    hyperbola_gap_coarse,
     log1p_unit,
     maximum,
     minimum,
@@ -262,7 +263,15 @@ def squareplus(x: Any, b: float = 4.0) -> Any:
     >>> activations.squareplus([-10000.0, 0.0, 10000.0])
     array([1.e-04, 1.e+00, 1.e+04], dtype=float32)
     """
-    return maximum(x, 0.0) + hyperbola_gap(x, b)
+
+    def short(x: Any) -> Any:
+        y = maximum(x, 0.0) + hyperbola_gap_coarse(x, b)
+        return where((b > 2.0**-20) & (b < 2.0**20), y, IN_DOUBT)
+
+    def usual(x: Any) -> Any:
+        return maximum(x, 0.0) + hyperbola_gap(x, b)
+
+    return shortcut(x, 0.0, 2.0**20, short, 42, usual)
 
 
 @activation(

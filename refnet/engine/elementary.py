@@ -407,32 +407,28 @@ def ratio(a: Any, b: Any, c: Any) -> Number:
 
 
 def hyperbola_gap(x: Any, b: Any) -> Number:
-    """Return (sqrt(x^2 + b) - |x|) / 2 = h, the positive root of h (h + |x|) = b / 4.
+    """Return (sqrt(x^2 + b) - |x|) / 2 = h, the positive root of h (h + |x|) = b / 4."""
+    x, b = _numbers(x, b)
+    a = absolute(x)
+    far = a > 1e150
+    root = where(far, a, maximum(sqrt(fma(x, x, b)), 1e-300))
+    h = ratio(0.25 * b, 0.5 * root, 0.5 * a)
+    rest = fma(-h, a, 0.25 * b) - h * h  # b / 4a may lie halfway between two subnormal numbers; h is below it
+    return where((h > 0.0) & ~far, sum_odd(h, rest / root), h)
+
+
+def hyperbola_gap_coarse(x: Any, b: Any) -> Number:
+    """Return the same to some 2^-44 of it, where x^2 and b are far from a float32's bounds.
 
     A guess in float32, of which a vector has twice as many and divides faster, is off by some 2^-22. What it leaves of
-    the equation is nearly exact in float64, and one step of Newton's method with the curvature takes that away.
+    the equation is nearly exact in float64, and one step of Newton's method takes that away.
     """
     x, b = _numbers(x, b)
     a = absolute(x)
-
-    def whole() -> Number:
-        square = fma(x, x, b)
-        root = where(a > 1e150, a, maximum(sqrt(square), 1e-300))
-        h = ratio(0.25 * b, 0.5 * root, 0.5 * a)
-        rest = fma(-h, a, 0.25 * b) - h * h  # b / 4a may lie halfway between two subnormal numbers; h is below it
-        return where((h > 0.0) & (h < 2.0**-30 * a), sum_odd(h, rest / a), h)
-
     a32, b32 = in_float32(a), in_float32(b)
     root = sqrt(a32 * a32 + b32)
-    total = root + a32
-    one = 1.0 / (root * total)
-    h, r = in_float64(0.5 * b32 * (root * one)), in_float64(total * one)  # the guess, and 1 / root
-    other = h + a
-    slope = h + other
-    residual = fma(h, other, -0.25 * b)
-    step = residual * r
-    gap = h - fma(step, fma(step, r, fma(-slope, r, 1.0)), step)
-    return seldom((a > 2.0**60) | (b < 2.0**-20) | (b > 2.0**20), whole, gap)
+    h, r = in_float64(0.5 * b32 / (root + a32)), in_float64(1.0 / root)
+    return fma(-fma(h, h + a, -0.25 * b), r, h)
 
 
 #: word of refnet.elementary -> its compiled reading for results of float32 and fewer digits
@@ -447,6 +443,7 @@ FEWER_DIGITS: dict[Callable[..., Any], Callable[..., Number]] = {
     elementary.expm1_coarse: expm1_coarse,
     elementary.fma: fma,
     elementary.hyperbola_gap: hyperbola_gap,
+    elementary.hyperbola_gap_coarse: hyperbola_gap_coarse,
     elementary.log1p: log1p,
     elementary.log1p_unit: log1p_unit,
     elementary.maximum: maximum,

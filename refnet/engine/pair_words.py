@@ -253,6 +253,7 @@ IN_PAIRS: dict[Callable[..., Any], Callable[..., Pair]] = {
     elementary.expm1_coarse: expm1,
     elementary.fma: pairs.fma,
     elementary.hyperbola_gap: hyperbola_gap,
+    elementary.hyperbola_gap_coarse: hyperbola_gap,
     elementary.log1p: log1p,
     elementary.log1p_unit: log1p_unit,
     elementary.maximum: pairs.maximum,
