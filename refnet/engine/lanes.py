@@ -18,7 +18,19 @@ from numba.extending import intrinsic
 
 from refnet.engine.machine import machine
 from refnet.engine.trace import Number
-from refnet.engine.vectors import LINE, NUMBERS, address_as, first_lanes, load, prefetch, splat, store, stream
+from refnet.engine.vectors import (
+    LINE,
+    NUMBERS,
+    address_as,
+    constant,
+    first_lanes,
+    load,
+    masked_load,
+    prefetch,
+    splat,
+    store,
+    stream,
+)
 
 __all__ = ["SUMS", "lanes_at_once", "over_lanes", "parameters_at", "widened"]
 
@@ -143,7 +155,7 @@ def _step(
             for dtype, address in zip((*inputs, *outputs), ends, strict=True):
                 number, size = NUMBERS[dtype]
                 places.append((ir.VectorType(number, lanes), builder.add(address, builder.mul(i, I64(size)))))
-            given = [widened(builder, load(builder, *place, mask), wide) for place in places[: len(inputs)]]
+            given = [widened(builder, _loaded(builder, *place, mask), wide) for place in places[: len(inputs)]]
             if at_address:
                 more = parameters_at(builder, values, parameters, lanes)
             else:
@@ -160,6 +172,13 @@ def _step(
         return types.void(types.int64, types.int64, values, star), emit
 
     return step
+
+
+def _loaded(builder: Any, kind: Any, place: Any, mask: Any) -> Any:
+    """Load a vector; lanes that are no numbers are 1, which sends no formula a longer way."""
+    if mask is None:
+        return load(builder, kind, place)
+    return masked_load(builder, kind, place, mask, constant(kind, 1.0))
 
 
 def widened(builder: Any, value: Any, wide: Any) -> Number:
