@@ -186,9 +186,10 @@ def shortcut(
 ) -> Any:
     """Return ``usual(x)``; for float32 the engine returns ``short(x)`` where that is sure to round to the same.
 
-    Where |x| is from ``least`` to ``most``, ``short(x)`` is off by 2^-bits of itself at most, and a normal float32. Its
-    rounding is sure unless it is as near as that to the middle between two float32 numbers (Ziv, "Fast evaluation of
-    elementary mathematical functions with correctly rounded last bit", 1991). It is a formula's last word.
+    Where x is 0 or |x| from ``least`` to ``most``, ``short(x)`` is 0 or a normal float32, and off by 2^-bits of itself
+    at most. Its rounding is sure unless it is as near as that to the middle between two float32 numbers (Ziv, "Fast
+    evaluation of elementary mathematical functions with correctly rounded last bit", 1991). It is a formula's last
+    word.
 
     Examples
     --------

@@ -117,7 +117,7 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     """
 
     def short(x: Any) -> Any:
-        y = where(x > 0.0, x, alpha * expm1_coarse(within(x, -87.0, 87.0)))
+        y = where(x >= 0.0, x, alpha * expm1_coarse(within(x, -87.0, 87.0)))
         return where(alpha > SMALL_ALPHA, y, IN_DOUBT)
 
     def usual(x: Any) -> Any:
@@ -153,7 +153,7 @@ def selu(x: Any) -> Any:
     """
 
     def short(x: Any) -> Any:
-        return where(x > 0.0, SELU_SCALE * x, SELU_BELOW * expm1_coarse(within(x, -87.0, 87.0)))
+        return where(x >= 0.0, SELU_SCALE * x, SELU_BELOW * expm1_coarse(within(x, -87.0, 87.0)))
 
     def usual(x: Any) -> Any:
         t = expm1(-absolute(x))
@@ -300,7 +300,7 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
     """
 
     def short(x: Any) -> Any:
-        y = where(x > 0.0, x, alpha * expm1_coarse(within(maximum(x / alpha, -87.0), -87.0, 87.0)))
+        y = where(x >= 0.0, x, alpha * expm1_coarse(within(maximum(x / alpha, -87.0), -87.0, 87.0)))
         return where(alpha > SMALL_ALPHA, y, IN_DOUBT)
 
     def usual(x: Any) -> Any:

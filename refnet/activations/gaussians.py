@@ -148,11 +148,11 @@ def gelu(x: Any, approximate: bool = False) -> Any:
             return fma(w + (z + c[4]), w, c[5])
 
         power = exp_coarse(within(fma(-0.5 * x, x, factor), -80.0, 0.0))
-        return fma(-a, power * sextic(numbers) / fma(sextic(more), a, more[6]), maximum(x, 0.0))
+        return fma(-a, power * sextic(numbers) / fma(sextic(more), a, more[6]), where(x >= 0.0, x, 0.0))
 
     def usual(x: Any) -> Any:
         held = maximum(x, -100.0)
         second_order = SQRT_1_OVER_2PI * held * held * (1.0 - held * held / 6.0)
         return seldom(absolute(x) < NEAR_ZERO, lambda: sum_odd(0.5 * x, second_order), normal_cdf_times(held, x))
 
-    return shortcut(x, NEAR_ZERO, 12.5, short, 36, usual)
+    return shortcut(x, 2.0**-100, 12.5, short, 36, usual)

@@ -213,7 +213,7 @@ def tanh_shrink(x: Any) -> Any:
 
     def short(x: Any) -> Any:
         t = expm1(within(2.0 * x, -MODERATE, MODERATE))
-        return x - ratio(t, 2.0, t)
+        return copysign(x - ratio(t, 2.0, t), x)
 
     def usual(x: Any) -> Any:
         z = x * x

@@ -6,6 +6,7 @@ enough to round them. With AVX-512 the test is three instructions for 16 numbers
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -24,10 +25,11 @@ I32 = ir.IntType(32)
 def unless_in_doubt(
     x: Number, least: float, most: float, y: Number, bits: int, other: Callable[[Number], Number]
 ) -> Number:
-    """Return y; or ``other(x)`` in all lanes if in one of them |x| is not from ``least`` to ``most``, or y in doubt.
+    """Return y; or ``other(x)`` in all lanes if in one of them y is in doubt, or x neither 0 nor inside.
 
-    y is off by 2^-bits of itself at most. Of the 52 bits behind a float64's first, a float32 has 23, so that is up to
-    2^(53 - bits) units of the last bit, and it matters where the other 29 bits are as near as that to 2^28.
+    Inside means |x| from ``least`` to ``most``. y is off by 2^-bits of itself at most. Of the 52 bits behind a
+    float64's first, a float32 has 23, so that is up to 2^(53 - bits) units of the last bit, and it matters where the
+    other 29 bits are as near as that to 2^28.
     """
     builder = x.builder
     asked = _outside(builder, in_float32(absolute(x)).value, least, most)
@@ -40,13 +42,20 @@ def unless_in_doubt(
 
 
 def _outside(builder: Any, size: Any, least: float, most: float) -> Any:
-    """Return a mask of as many lanes as a register has, one of which is set if a size is not within the bounds."""
+    """Return a mask of as many lanes as a register has, one of which is set if a size is neither inside nor 0."""
     low, high = (int(np.float32(bound).view(np.uint32)) for bound in (least, most))
     words = _words(builder, size)
-    parts = [builder.sub(part, like(part.type, I32(low))) for part in words]
-    while len(parts) > 1:
-        parts = [_larger(builder, *pair) for pair in zip(parts[::2], parts[1::2], strict=True)]
-    return builder.icmp_unsigned(">", parts[0], like(parts[0].type, I32(high - low)))
+
+    def past(word: Any) -> Any:
+        shifted = builder.sub(word, like(word.type, I32(low)))
+        return builder.icmp_unsigned(">", shifted, like(word.type, I32(high - low)))
+
+    if low == 0:
+        return past(functools.reduce(lambda a, b: _larger(builder, a, b), words))
+    masks = [
+        builder.and_(past(word), builder.icmp_unsigned("!=", word, ir.Constant(word.type, None))) for word in words
+    ]
+    return functools.reduce(builder.or_, masks)
 
 
 def _lower_halves(builder: Any, value: Any) -> list[Any]:

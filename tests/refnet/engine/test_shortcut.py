@@ -60,12 +60,12 @@ def test_what_could_be_rounded_the_other_way_goes_the_usual_way(sure, offset, ex
 BELOW, ABOVE = np.nextafter(np.float32(0.5), np.float32(0.0)), np.nextafter(np.float32(8.0), np.float32(9.0))
 
 
-@pytest.mark.parametrize("x", [0.5, 8.0, -0.5, -8.0])
-def test_the_bounds_are_inside(x):
+@pytest.mark.parametrize("x", [0.5, 8.0, -0.5, -8.0, 0.0, -0.0])
+def test_the_bounds_are_inside_and_so_is_0(x):
     assert (run(np.full(LONGEST, x, np.float32), np.full(LONGEST, 1.5)) == 1.5).all()
 
 
-@pytest.mark.parametrize("x", [0.0, -0.0, 1e-45, BELOW, ABOVE, -ABOVE, 3e38, -3e38, np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("x", [1e-45, -1e-45, BELOW, ABOVE, -ABOVE, 3e38, -3e38, np.inf, -np.inf, np.nan])
 def test_what_is_outside_goes_the_usual_way(x):
     assert (run(np.full(LONGEST, x, np.float32), np.full(LONGEST, 1.5)) != 1.5).all()
 
@@ -136,6 +136,13 @@ def test_a_subnormal_result_goes_the_usual_way():
     """alpha x is halfway between two subnormal numbers, and x^2 / 2 decides."""
     x = np.full(LONGEST, -1.5 * 2.0**-99, np.float32)
     assert (activations.elu(x, 2.0**-50) == np.float32(-(2.0**-149))).all()
+
+
+@pytest.mark.parametrize("name", with_a_shortcut())
+def test_zeros_keep_their_sign(name):
+    entry = activations.get(name)
+    x = np.array([0.0, -0.0] * LONGEST, np.float32)
+    assert entry(x).tobytes() == entry(x.astype(np.float64)).astype(np.float32).tobytes()
 
 
 def test_a_single_number():
