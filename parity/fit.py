@@ -129,18 +129,24 @@ _PAIRS = "refnet.engine.pair_words"
 _LOG_SINGLE = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1) * mp.mpf("1.001")) ** 2
 _LOG_UNIT = mp.mpf(1) / 9 * mp.mpf("1.0001")
 
-FITS = (
-    Fit(
-        "refnet.activations.gaussians:TAIL_COARSE",
+
+def _tail_fit(place: str, most: float, degree: int, adapted: bool = False) -> Fit:
+    """Return the quotient of polynomials in a for the tail up to ``most``, its denominator one degree higher."""
+    return Fit(
+        place,
         lambda t: _tail(t, 4),
         mp.mpf(-1),
-        _t(13, 4),
-        6,
+        _t(most, 4),
+        degree,
         lambda t: 1 / _tail(t, 4),
-        below=7,
+        below=degree + 1,
         variable=lambda t: _a(t, 4),
-        adapted=True,
-    ),
+        adapted=adapted,
+    )
+
+
+FITS = (
+    _tail_fit("refnet.activations.gaussians:TAIL_COARSE", 13, 6, adapted=True),
     Fit(f"{_PLAIN}:COTH", _coth, mp.mpf(0), SIXTEENTH**2, 1, lambda z: z * mp.sqrt(z) / 2),
     Fit(f"{_PLAIN}:EXP", lambda r: _exp_rest(r, 2), -SIXTEENTH, SIXTEENTH, 4, lambda r: r**2),
     Fit(f"{_PLAIN}:EXP_45", lambda r: _exp_rest(r, 2), -SIXTEENTH, SIXTEENTH, 3, lambda r: r**2),
@@ -148,16 +154,7 @@ FITS = (
     Fit(f"{_PLAIN}:EXPM1", lambda r: _exp_rest(r, 2), -SIXTEENTH, SIXTEENTH, 5, lambda r: r),
     Fit(f"{_PLAIN}:LOG", lambda z: _log_rest(z, 1), mp.mpf(0), _LOG_SINGLE, 7, lambda z: z / 2),
     Fit(f"{_PLAIN}:LOG_UNIT", lambda z: _log_rest(z, 1), mp.mpf(0), _LOG_UNIT, 10, lambda z: z / 2),
-    Fit(
-        f"{_PLAIN}:TAIL",
-        lambda t: _tail(t, 4),
-        mp.mpf(-1),
-        _t(14.6, 4),
-        9,
-        lambda t: 1 / _tail(t, 4),
-        below=10,
-        variable=lambda t: _a(t, 4),
-    ),
+    _tail_fit(f"{_PLAIN}:TAIL", 14.6, 9),
     Fit(f"{_PAIRS}:EXP", lambda r: _exp_rest(r, 4), -HALF_LN2, HALF_LN2, 9, lambda r: r**4),
     Fit(f"{_PAIRS}:LOG", lambda z: _log_rest(z, 2), mp.mpf(0), _LOG_UNIT, 10, lambda z: z**2 / 2),
     Fit(f"{_PAIRS}:TAIL", _flat_tail, _t(0.44, 5), _t(40, 5), 24, lambda t: 1 / _flat_tail(t), 10),
@@ -204,8 +201,8 @@ def adapted(coefficients: list[Any]) -> list[Any]:
     """Return six numbers that give a polynomial of degree 6 over its leading coefficient in 3 products and 7 sums.
 
     With z = (x + a) x + b and w = (x + c) z + d it is (w + z + e) w + f (Knuth, The Art of Computer Programming, volume
-    2, section 4.6.4). That is w v + f, where the cubics w and v differ by a monic square, so the squares in them are
-    known, and all else follows from w's linear coefficient, the root of a cubic. Of degree 7, the constant comes last.
+    2, section 4.6.4). That is w v + f, where the cubics w and v differ by a monic quadratic, so their coefficients of x^2
+    are known, and all else follows from w's of x, the root of a cubic. Of degree 7, the constant comes last.
     """
     *more, u0, u1, u2, u3, u4, u5, _ = (mp.mpf(each) / coefficients[-1] for each in coefficients)
     w2, v2 = (u5 - 1) / 2, (u5 + 1) / 2

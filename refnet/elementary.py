@@ -39,6 +39,7 @@ __all__ = [
     "ratio",
     "seldom",
     "shortcut",
+    "split",
     "sqrt",
     "sum_odd",
     "where",
@@ -198,6 +199,21 @@ def shortcut(
     array([1.        , 3.76219569])
     """
     return usual(x)
+
+
+def split(condition: Any, first: Any, second: Callable[[], Any]) -> Any:
+    """Return ``first`` where the condition holds, else ``second()``.
+
+    `where`, for a formula whose first part is short and whose second is long. Where it is the formula's last word, the
+    engine computes the second part only for the numbers that need it, if there is AVX-512.
+
+    Examples
+    --------
+    >>> x = np.array([0.25, 2.0])
+    >>> split(x > 1.0, x, lambda: x * x)
+    array([0.0625, 2.    ])
+    """
+    return np.where(condition, first, second())
 
 
 def within(x: Any, least: float, most: float) -> Any:

@@ -26,6 +26,7 @@ from refnet.elementary import (
     ratio,
     seldom,
     shortcut,
+    split,
     sum_odd,
     where,
     within,
@@ -117,15 +118,14 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     """
 
     def short(x: Any) -> Any:
-        y = where(x >= 0.0, x, alpha * expm1_coarse(within(x, -87.0, 87.0)))
-        return where(alpha > SMALL_ALPHA, y, IN_DOUBT)
+        return where(alpha > SMALL_ALPHA, alpha * expm1_coarse(within(x, -87.0, 0.0)), IN_DOUBT)
 
     def usual(x: Any) -> Any:
         near = absolute(x) < 2.0**-28
-        below = seldom(near, lambda: sum_odd(alpha * x, 0.5 * alpha * x * x), alpha * expm1(-absolute(x)))
-        return where(x > 0.0, x, below)
+        return seldom(near, lambda: sum_odd(alpha * x, 0.5 * alpha * x * x), alpha * expm1(-absolute(x)))
 
-    return shortcut(x, 2.0**-100, 87.0, short, 39, usual)
+    kept = (x > 0.0) | ((x == 0.0) & (alpha > 0.0))
+    return split(kept, x, lambda: shortcut(x, 2.0**-100, 87.0, short, 39, usual))
 
 
 @activation(
@@ -153,13 +153,13 @@ def selu(x: Any) -> Any:
     """
 
     def short(x: Any) -> Any:
-        return where(x >= 0.0, SELU_SCALE * x, SELU_BELOW * expm1_coarse(within(x, -87.0, 87.0)))
+        return SELU_BELOW * expm1_coarse(within(x, -87.0, 0.0))
 
     def usual(x: Any) -> Any:
         t = expm1(-absolute(x))
-        return where(x >= 0.0, SELU_SCALE * x, fma(SELU_BELOW, t, SELU_BELOW_LOW * t))
+        return fma(SELU_BELOW, t, SELU_BELOW_LOW * t)
 
-    return shortcut(x, 2.0**-100, 87.0, short, 39, usual)
+    return split(x >= 0.0, SELU_SCALE * x, lambda: shortcut(x, 2.0**-100, 87.0, short, 39, usual))
 
 
 def _silu_derivative(m: Any, x: Any) -> Any:
@@ -300,14 +300,14 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
     """
 
     def short(x: Any) -> Any:
-        y = where(x >= 0.0, x, alpha * expm1_coarse(within(maximum(x / alpha, -87.0), -87.0, 87.0)))
+        y = alpha * expm1_coarse(within(maximum(x / alpha, -87.0), -87.0, 0.0))
         return where(alpha > SMALL_ALPHA, y, IN_DOUBT)
 
     def usual(x: Any) -> Any:
-        below = seldom(absolute(x) < 1e-290 * absolute(alpha), lambda: x, alpha * expm1(x / alpha))
-        return where(x > 0.0, x, below)
+        return seldom(absolute(x) < 1e-290 * absolute(alpha), lambda: x, alpha * expm1(x / alpha))
 
-    return shortcut(x, 2.0**-100, 87.0, short, 39, usual)
+    kept = (x > 0.0) | ((x == 0.0) & (alpha > 0.0))
+    return split(kept, x, lambda: shortcut(x, 2.0**-100, 87.0, short, 39, usual))
 
 
 def _mish_exact(m: Any, x: Any) -> Any:

@@ -234,6 +234,11 @@ def shortcut_to_float32(x: Any, least: Any, most: Any, short: Any, bits: int, us
     return unless_in_doubt(x, least, most, short(x), bits, usual)
 
 
+def split(condition: Any, first: Any, second: Callable[[], Any]) -> Number:
+    """Return ``first`` where the condition holds, else ``second()``; both are computed."""
+    return where(condition, first, second())
+
+
 def within(x: Any, least: Any, most: Any) -> Number:
     """Return x, known to be NaN or within these bounds where it counts."""
     (x,) = _numbers(x)
@@ -454,6 +459,7 @@ FEWER_DIGITS: dict[Callable[..., Any], Callable[..., Number]] = {
     elementary.ratio: ratio,
     elementary.seldom: seldom,
     elementary.shortcut: shortcut,
+    elementary.split: split,
     elementary.sqrt: sqrt,
     elementary.sum_odd: sum_odd,
     elementary.where: where,

@@ -9,14 +9,15 @@ from typing import Any, cast
 import numba
 
 from refnet.activations.reading import itself
-from refnet.elementary import shortcut, where
+from refnet.elementary import shortcut, split, where
 from refnet.engine.elementary import FEWER_DIGITS, shortcut_to_float32
 from refnet.engine.pair_words import IN_PAIRS
 from refnet.engine.pairs import Pair, rounded
-from refnet.engine.trace import Number, compiled, trace
+from refnet.engine.split import Parts
+from refnet.engine.trace import Condition, Number, compiled, trace
 from refnet.engine.whole_range import WHOLE_RANGE
 
-__all__ = ["in_numbers", "in_pairs", "with_words", "word_by_word"]
+__all__ = ["in_numbers", "in_pairs", "in_two_parts", "with_words", "word_by_word"]
 
 #: A formula as the kernels use it: Numbers in, a Number out.
 Reading = Callable[..., Number]
@@ -52,6 +53,22 @@ def in_numbers(formula: Callable[..., Any], count: int, dtype: str) -> Reading |
         return numbers[0].lift(twin(*numbers))
 
     return run if _traceable(run, count) else None
+
+
+def in_two_parts(formula: Callable[..., Any], count: int) -> Parts | None:
+    """Return the parts of a formula for float32 whose last word is `split`, or None if it is another."""
+    words = _short_words(formula, "float32")
+    short = with_words(formula, {**words, split: lambda condition, value, other: (condition, value)})
+    other = with_words(formula, {**words, split: lambda condition, value, other: other()})
+
+    def first(*numbers: Number) -> tuple[Condition, Number]:
+        condition, value = short(*numbers)
+        return condition, numbers[0].lift(value)
+
+    def second(*numbers: Number) -> Number:
+        return numbers[0].lift(other(*numbers))
+
+    return Parts(first, second) if _traceable(lambda *numbers: first(*numbers)[1], count) else None
 
 
 def in_pairs(

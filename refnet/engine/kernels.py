@@ -8,6 +8,7 @@ widened to float64, the formula runs, and the result is rounded once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numba
@@ -15,11 +16,13 @@ from numba import types
 
 from refnet.activations.reading import itself
 from refnet.engine import gated, pair_rows, rowwise, sparsemax, trace
-from refnet.engine.formulas import Reading, in_numbers, in_pairs, word_by_word
+from refnet.engine.formulas import Reading, in_numbers, in_pairs, in_two_parts, word_by_word
 from refnet.engine.intrinsics import ACCESS, load_float64
 from refnet.engine.lanes import over_lanes
+from refnet.engine.machine import machine
+from refnet.engine.split import over_two_parts
 from refnet.engine.trace import Number
-from refnet.engine.vectors import NUMBERS, fence
+from refnet.engine.vectors import LINE, NUMBERS, fence
 
 #: What a kernel loads and stores; "half" are float64 numbers that will be rounded to float16 or bfloat16.
 STORED = {"float32": "float32", "float64": "float64", "half": "float64"}
@@ -67,8 +70,13 @@ def kernel(
     if reading is None:
         return _SCALAR[parameters](numba.njit(error_model="numpy")(word_by_word(formula, dtype)), *ACCESS[dtype])
     stored, left = STORED[dtype], parameters if fixed is None else 0
-    whole = _corrected(_fixed(reading, fixed), exceptions)
-    loop = over_lanes(lambda *numbers: (whole(*numbers),), (stored,), (stored,), left, live, streaming)
+    parts = in_two_parts(formula, len(lows)) if stored == "float32" and machine().vector_bytes == LINE else None
+    if parts is None or exceptions:
+        whole = _corrected(_fixed(reading, fixed), exceptions)
+        loop = over_lanes(lambda *numbers: (whole(*numbers),), (stored,), (stored,), left, live, streaming)
+    else:
+        parts = replace(parts, first=_fixed(parts.first, fixed), second=_fixed(parts.second, fixed))
+        loop = over_two_parts(parts, left, live, streaming)
     return _elementwise(loop, streaming)
 
 

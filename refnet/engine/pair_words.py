@@ -264,6 +264,7 @@ IN_PAIRS: dict[Callable[..., Any], Callable[..., Pair]] = {
     elementary.ratio: pairs.ratio,
     elementary.seldom: pairs.seldom,
     elementary.shortcut: pairs.shortcut,
+    elementary.split: pairs.split,
     elementary.sqrt: pairs.sqrt,
     elementary.sum_odd: pairs.total,
     elementary.where: where,

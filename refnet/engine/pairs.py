@@ -187,6 +187,11 @@ def shortcut(x: Any, least: Any, most: Any, short: Any, bits: int, usual: Callab
     return usual(x)
 
 
+def split(condition: Any, first: Any, second: Callable[[], Any]) -> Pair:
+    """Return ``first`` where the condition holds, else ``second()``; both are computed."""
+    return where(condition, first, second())
+
+
 def absolute(x: Any) -> Pair:
     """Return |x|, by the sign of high."""
     (x,) = pair_of(x)

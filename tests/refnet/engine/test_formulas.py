@@ -8,8 +8,8 @@ import pytest
 
 from refnet import activations, elementary
 from refnet.activations.activation import REGISTRY, activation
-from refnet.elementary import exp, log1p, maximum, normal_cdf, polynomial, ratio, shortcut, within
-from refnet.engine.formulas import in_pairs, with_words
+from refnet.elementary import exp, log1p, maximum, normal_cdf, polynomial, ratio, shortcut, split, within
+from refnet.engine.formulas import in_pairs, in_two_parts, with_words
 from refnet.errors import ArgumentError
 from tests.refnet.activations.judge import elementwise, error_in_ulp, label, truth
 
@@ -130,7 +130,7 @@ def _with_a_branch(x):
 def test_words_that_do_not_go_with_a_branch_are_named():
     try:
         act = activation("a mistake", exact=lambda m, x: x)(_with_a_branch)
-        with pytest.raises(ArgumentError, match=r"beside an `if` not polynomial, seldom and shortcut$"):
+        with pytest.raises(ArgumentError, match=r"beside an `if` not polynomial, seldom, shortcut and split$"):
             act(np.array([1.0], np.float32))
     finally:
         REGISTRY.pop("_with_a_branch", None)
@@ -199,5 +199,30 @@ def test_a_formula_of_ones_own_with_a_shortcut():
             assert act(given).tobytes() == (given.astype(np.float64) ** 2).astype(dtype).tobytes()
         given = x.astype(np.float32).astype(np.float64)
         assert (np.float32(given**2 * (1.0 + 2.0**-37)) != np.float32(given**2)).any()
+    finally:
+        REGISTRY.pop("<lambda>", None)
+
+
+@pytest.mark.parametrize(
+    "formula", [lambda x: split(x > 0.0, x, lambda: exp(x)), lambda x: split(x > 0.0, 1.0, lambda: 0.0)]
+)
+def test_a_formula_in_two_parts(formula):
+    assert in_two_parts(formula, 1) is not None
+
+
+@pytest.mark.parametrize("formula", [exp, lambda x: exp(x) + 1.0, lambda x: 1.0 + split(x > 0.0, x, lambda: exp(x))])
+def test_a_formula_whose_last_word_is_another_has_no_parts(formula):
+    assert in_two_parts(formula, 1) is None
+
+
+def test_a_formula_of_ones_own_in_two_parts():
+    try:
+        act = activation("x if x > 0 else x^2", exact=lambda m, x: x if x > 0 else m.mpf(x) ** 2)(
+            lambda x: split(x > 0.0, x, lambda: x * x)
+        )
+        x = np.random.default_rng(0).standard_normal(10_000)
+        for dtype in (np.float16, np.float32, np.float64):
+            given = x.astype(dtype)
+            assert act(given).tobytes() == np.where(given > 0, given, given * given).tobytes()
     finally:
         REGISTRY.pop("<lambda>", None)
