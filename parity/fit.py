@@ -201,8 +201,8 @@ def adapted(coefficients: list[Any]) -> list[Any]:
     """Return six numbers that give a polynomial of degree 6 over its leading coefficient in 3 products and 7 sums.
 
     With z = (x + a) x + b and w = (x + c) z + d it is (w + z + e) w + f (Knuth, The Art of Computer Programming, volume
-    2, section 4.6.4). That is w v + f, where the cubics w and v differ by a monic quadratic, so their coefficients of x^2
-    are known, and all else follows from w's of x, the root of a cubic. Of degree 7, the constant comes last.
+    2, section 4.6.4). That is w v + f, where the cubics w and v differ by a monic quadratic, so their coefficients of
+    x^2 are known, and all else follows from w's of x, the root of a cubic. Of degree 7, the constant comes last.
     """
     *more, u0, u1, u2, u3, u4, u5, _ = (mp.mpf(each) / coefficients[-1] for each in coefficients)
     w2, v2 = (u5 - 1) / 2, (u5 + 1) / 2
