@@ -124,7 +124,7 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
         near = absolute(x) < 2.0**-28
         return seldom(near, lambda: sum_odd(alpha * x, 0.5 * alpha * x * x), alpha * expm1(-absolute(x)))
 
-    kept = (x > 0.0) | ((x == 0.0) & (alpha > 0.0))
+    kept = (x > 0.0) | ((x == 0.0) & (alpha > 0.0))  # a negative alpha turns the sign of 0
     return split(kept, x, lambda: shortcut(x, 2.0**-100, 87.0, short, 39, usual))
 
 
@@ -306,8 +306,7 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
     def usual(x: Any) -> Any:
         return seldom(absolute(x) < 1e-290 * absolute(alpha), lambda: x, alpha * expm1(x / alpha))
 
-    kept = (x > 0.0) | ((x == 0.0) & (alpha > 0.0))
-    return split(kept, x, lambda: shortcut(x, 2.0**-100, 87.0, short, 39, usual))
+    return split(x >= 0.0, x, lambda: shortcut(x, 2.0**-100, 87.0, short, 39, usual))
 
 
 def _mish_exact(m: Any, x: Any) -> Any:

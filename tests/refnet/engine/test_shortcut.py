@@ -145,6 +145,14 @@ def test_zeros_keep_their_sign(name):
     assert entry(x).tobytes() == entry(x.astype(np.float64)).astype(np.float32).tobytes()
 
 
+@pytest.mark.parametrize("name", ["elu", "celu"])
+@pytest.mark.parametrize("alpha", [2.0, -0.5])
+def test_so_do_they_for_every_alpha(name, alpha):
+    x = np.array([0.0, -0.0] * LONGEST, np.float32)
+    sign = np.sign(alpha) if name == "elu" else 1.0
+    assert activations.get(name)(x, alpha).tobytes() == (sign * x).astype(np.float32).tobytes()
+
+
 def test_a_single_number():
     code = trace.compiled(lambda x, y: (unless_in_doubt(x, 0.5, 8.0, y, BITS, lambda x: x * 0.0 + USUAL),))
     single = numba.njit(lambda x, y: code(x, y))
