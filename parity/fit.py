@@ -124,7 +124,7 @@ def _a(t: Any, centre: int) -> Any:
     return centre * (1 + t) / (1 - t)
 
 
-_PLAIN = "refnet.engine.elementary"
+_PLAIN = "refnet.engine.coefficients"
 _PAIRS = "refnet.engine.pair_words"
 _LOG_SINGLE = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1) * mp.mpf("1.001")) ** 2
 _LOG_UNIT = mp.mpf(1) / 9 * mp.mpf("1.0001")

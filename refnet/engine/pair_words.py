@@ -12,11 +12,10 @@ from typing import Any
 
 from refnet import elementary
 from refnet.engine import pairs, trace
+from refnet.engine.bits import ROUNDER, exponent_and_fraction, power_of_two
 from refnet.engine.pairs import Pair, absolute, normalised, pair_of, times_power, where
-from refnet.engine.trace import Number, bits_of, fma, from_bits, polynomial, select
+from refnet.engine.trace import Number, fma, polynomial, select
 
-# Adding 1.5 * 2^52 rounds to an integer and leaves it in the low bits.
-ROUNDER = 6755399441055744.0
 LOG2_E = 1.4426950408889634
 LN2_HI = 0.6931471803691238  # 33 bits: n * LN2_HI is exact for |n| < 2^20 (fdlibm)
 LN2_LO = (1.9082149292705877e-10, 1.1612227229362532e-26)  # ln 2 - LN2_HI
@@ -24,9 +23,6 @@ SIXTH = (0.16666666666666666, 9.25185853854297e-18)
 TWO_THIRDS = (0.6666666666666666, 3.700743415417188e-17)
 SQRT_2 = (1.4142135623730951, -9.667293313452913e-17)
 DENSITY_AT_0 = (0.3989422804014327, -2.49232720227773e-17)  # 1 / sqrt(2 pi)
-SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
-ONE_BITS = 0x3FF0000000000000
-MANTISSA = 0x000FFFFFFFFFFFFF
 
 #: (exp(r) - 1 - r - r^2/2 - r^3/6) / r^4
 EXP = (
@@ -107,18 +103,13 @@ def _constant(parts: tuple[float, float], like: Number) -> Pair:
     return Pair(like.constant(parts[0]), like.constant(parts[1]))
 
 
-def _power_of_two(n: Number) -> Number:
-    """Return 2^n for an integer -1022 <= n <= 1023; n = -1023 gives 0."""
-    return from_bits((bits_of(n + ROUNDER) + 1023) << 52)
-
-
 def _scaled(x: Pair, n: Number, steps: int = 2) -> Pair:
     """Return x 2^n, in so many steps that no factor overflows and a subnormal result is rounded once."""
     x = normalised(x)
     for left in range(steps, 1, -1):
         part = n * (1.0 / left) + ROUNDER - ROUNDER
-        x, n = times_power(x, _power_of_two(part)), n - part
-    return times_power(x, _power_of_two(n))
+        x, n = times_power(x, power_of_two(part)), n - part
+    return times_power(x, power_of_two(n))
 
 
 def _small(low: Number | None, like: Number) -> Number:
@@ -180,7 +171,7 @@ def expm1(x: Any) -> Pair:
     """Return e^x - 1, with all digits near 0."""
     (x,) = pair_of(x)
     n, e = _exp_parts(x, -50.0)
-    half_power = _power_of_two(n - 1.0)  # 2^n itself may overflow
+    half_power = power_of_two(n - 1.0)  # 2^n itself may overflow
     y = (times_power(e, half_power) + (Pair(half_power) - 0.5)) * 2.0
     return where(absolute(x) < 2.0**-64, x, y)
 
@@ -202,10 +193,8 @@ def log1p(x: Any) -> Pair:
     """Return log(1 + x) = k ln 2 + log m, where 1 + x = 2^k m and m is between sqrt(1/2) and sqrt(2)."""
     (x,) = pair_of(x)
     u = x + 1.0
-    shifted = bits_of(u.high) + (ONE_BITS - SQRT_HALF_BITS)
-    k = from_bits((shifted >> 52) | 0x4330000000000000) - (4503599627370496.0 + 1023.0)
-    m = from_bits((shifted & MANTISSA) + SQRT_HALF_BITS)
-    f = where(k == 0.0, x, Pair(m, u.low * _power_of_two(-k) if u.low is not None else None) - 1.0)
+    k, m, scale = exponent_and_fraction(u.high)
+    f = where(k == 0.0, x, Pair(m, u.low * scale * 0.5 if u.low is not None else None) - 1.0)
     y = _log_ratio(f / (f + 2.0)) + (Pair(k * LN2_HI) + Pair(k) * _constant(LN2_LO, k))
     y = where(absolute(x) < 2.0**-64, x, y)
     y = where(x == inf, inf, y)

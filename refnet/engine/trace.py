@@ -18,10 +18,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from refnet.engine.machine import machine
-from refnet.engine.vectors import joined, pieces, splat
+from refnet.engine.vectors import splat
 
-F32, F64, I64 = ir.FloatType(), ir.DoubleType(), ir.IntType(64)
+F32, F64 = ir.FloatType(), ir.DoubleType()
 
 
 class Condition:
@@ -302,102 +301,6 @@ def polynomial(coefficients: tuple[float, ...], x: Number) -> Number:
     for coefficient in coefficients[1:]:
         value = fma(value, x, coefficient)
     return value
-
-
-class Bits:
-    """The 64 bits of a Number, to compute with as an integer."""
-
-    __slots__ = ("builder", "value")
-
-    def __init__(self, builder: Any, value: Any) -> None:
-        self.builder, self.value = builder, value
-
-    def _emit(self, instruction: str, other: Bits | int) -> Bits:
-        value = other.value if isinstance(other, Bits) else like(self.value.type, I64(other))
-        return Bits(self.builder, getattr(self.builder, instruction)(self.value, value))
-
-    def __add__(self, other: Bits | int) -> Bits:
-        return self._emit("add", other)
-
-    def __and__(self, other: Bits | int) -> Bits:
-        return self._emit("and_", other)
-
-    def __or__(self, other: Bits | int) -> Bits:
-        return self._emit("or_", other)
-
-    def __xor__(self, other: Bits) -> Bits:
-        return self._emit("xor", other)
-
-    def __lshift__(self, count: int) -> Bits:
-        return self._emit("shl", count)
-
-    def __rshift__(self, count: int) -> Bits:
-        return self._emit("lshr", count)
-
-    def filled_with_sign(self) -> Bits:
-        """Return -1 where the sign bit is set, else 0."""
-        return self._emit("ashr", 63)
-
-    def where(self, condition: Condition) -> Bits:
-        """Return these bits where the condition holds, else 0."""
-        none = ir.Constant(self.value.type, None)
-        return Bits(self.builder, self.builder.select(_condition(condition).value, self.value, none))
-
-
-def looked_up(table: tuple[int, ...], bits: Bits) -> Bits:
-    """Return the entry of a table of 16 whose number is in the lowest four bits.
-
-    With AVX-512 the table stays in two registers; elsewhere each lane reads it from memory.
-    """
-    builder, kind = bits.builder, bits.value.type
-    lanes = kind.count if isinstance(kind, ir.VectorType) else 1
-    if lanes >= 8 and machine().vector_bytes == 64:
-        parts = [_permuted(builder, table, part) for part in pieces(builder, bits.value, 8)]
-        return Bits(builder, joined(builder, parts))
-    place = _table(builder.module, table)
-    entries = (bits & (len(table) - 1)).value
-    if lanes == 1:
-        return Bits(builder, builder.load(builder.gep(place, [I64(0), entries])))
-    found = ir.Constant(kind, ir.Undefined)
-    for lane in range(lanes):
-        entry = builder.load(builder.gep(place, [I64(0), builder.extract_element(entries, I64(lane))]))
-        found = builder.insert_element(found, entry, I64(lane))
-    return Bits(builder, found)
-
-
-def _permuted(builder: Any, table: tuple[int, ...], entries: Any) -> Any:
-    """Return eight entries of a table, by the instruction that looks at the lowest four bits of each lane."""
-    kind = ir.VectorType(I64, 8)
-    name = "llvm.x86.avx512.vpermi2var.q.512"
-    function = builder.module.globals.get(name) or ir.Function(builder.module, ir.FunctionType(kind, [kind] * 3), name)
-    low, high = (ir.Constant(kind, [I64(entry) for entry in half]) for half in (table[:8], table[8:]))
-    return builder.call(function, [low, entries, high])
-
-
-def _table(module: Any, table: tuple[int, ...]) -> Any:
-    """Return the table as a constant of the module."""
-    kind = ir.ArrayType(I64, len(table))
-    name = f"refnet.table.{hash(table):x}"
-    place = module.globals.get(name)
-    if place is None:
-        place = ir.GlobalVariable(module, kind, name)
-        place.initializer = ir.Constant(kind, [I64(entry) for entry in table])
-        place.linkage, place.global_constant = "internal", True
-    return place
-
-
-def bits_of(x: Number) -> Bits:
-    """Return the 64 bits of a number."""
-    kind = x.value.type
-    integers = ir.VectorType(I64, kind.count) if isinstance(kind, ir.VectorType) else I64
-    return Bits(x.builder, x.builder.bitcast(x.value, integers))
-
-
-def from_bits(bits: Bits) -> Number:
-    """Return the float64 with these bits."""
-    kind = bits.value.type
-    numbers = ir.VectorType(F64, kind.count) if isinstance(kind, ir.VectorType) else F64
-    return Number(bits.builder, bits.builder.bitcast(bits.value, numbers))
 
 
 def compiled(function: Callable[..., tuple[Number, ...]]) -> Any:

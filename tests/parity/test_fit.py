@@ -33,9 +33,9 @@ def test_the_polynomial_is_as_good_as_its_use_needs(fit):
 
 
 def test_every_table_of_the_engine_is_fitted():
-    from refnet.engine import elementary, pair_words
+    from refnet.engine import coefficients, pair_words
 
-    for module in (elementary, pair_words):
+    for module in (coefficients, pair_words):
         tables = {
             name
             for name, value in vars(module).items()

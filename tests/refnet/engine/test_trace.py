@@ -12,14 +12,11 @@ from refnet.engine.lanes import over_lanes
 from refnet.engine.trace import (
     Number,
     absolute,
-    bits_of,
     compiled,
     copysign,
     fma,
-    from_bits,
     in_float32,
     in_float64,
-    looked_up,
     polynomial,
     seldom,
     select,
@@ -47,23 +44,12 @@ def test_functions():
     assert run(lambda x, y, z: (fma(x, y, z),), 1 + 2.0**-30, 1 - 2.0**-30, -1.0) == -(2.0**-60)
     assert run(lambda x: (absolute(x), sqrt(-x), copysign(2.0, x)), -9.0) == (9.0, 3.0, -2.0)
     assert run(lambda x: (polynomial((1.0, 2.0, 3.0), x),), 10.0) == 123.0
-    assert run(lambda x: (from_bits(bits_of(x)),), 0.3) == 0.3
 
 
 def test_float32_inside():
     third = float(np.float32(1.0) / np.float32(3.0))
     assert run(lambda x: (in_float64(1.0 / in_float32(x)),), 3.0 + 2.0**-40) == third
     assert run(lambda x: (in_float64(sqrt(in_float32(x))),), 2.0) == float(np.sqrt(np.float32(2.0)))
-
-
-def test_bits_are_integers():
-    one = 0x3FF0000000000000
-    assert run(lambda x: (from_bits((bits_of(x) + (1 << 52)) & ~1),), 1.0) == 2.0
-    assert run(lambda x: (from_bits((bits_of(x) >> 52) << 52),), 1.75) == 1.0
-    assert run(lambda x, y: (from_bits(bits_of(x) ^ bits_of(y) ^ bits_of(x.constant(1.0))),), 1.0, 3.0) == 3.0
-    sign = run(lambda x: (from_bits((bits_of(x).filled_with_sign() & one) | 0),), -2.0)
-    assert sign == 1.0
-    assert run(lambda x: (from_bits(bits_of(x).filled_with_sign()),), 2.0) == 0.0
 
 
 def fcmps(function, narrow: str) -> list[str]:
@@ -103,23 +89,6 @@ def test_comparisons_in_float32_are_those_of_float64(sign):
     y = np.empty_like(x)
     numba.njit(lambda count, x, y: loop(count, 0, x, y))(x.size, x.ctypes.data, y.ctypes.data)
     np.testing.assert_array_equal(y, compare(np.abs(x), np.float32(0.5)))
-
-
-TABLE = tuple(1000 + 7 * i for i in range(16))
-
-
-@pytest.mark.parametrize("count", [1, 2, 8, 16, 64])
-def test_a_table_is_read_by_the_lowest_four_bits(count):
-    def entry(x: Number) -> tuple[Number]:
-        return (from_bits(looked_up(TABLE, bits_of(x))),)
-
-    x = (np.arange(count, dtype=np.int64) * 0x123456789 + 5).view(np.float64)
-    y = np.array([run(entry, value) for value in x])
-    assert y.view(np.int64).tolist() == [TABLE[i & 15] for i in x.view(np.int64)]
-
-    loop = over_lanes(entry, ("float64",), ("float64",))  # 64 fill the longest vectors, fewer a part of short ones
-    numba.njit(lambda count, x, y: loop(count, 0, x, y))(count, x.ctypes.data, y.ctypes.data)
-    assert y.view(np.int64).tolist() == [TABLE[i & 15] for i in x.view(np.int64)]
 
 
 def test_powers():
