@@ -32,6 +32,9 @@ from refnet.elementary import (
     within,
 )
 
+#: No row has as many entries, and so no sum of its terms, which are 1 at most, is as large.
+MOST_ENTRIES = 2.0**53
+
 
 def _peel(m: Any, row: list[Any]) -> tuple[Any, list[Any], Any]:
     """Return the highest entry, every exp(x - highest), and their sum without one highest."""
@@ -82,7 +85,7 @@ def _log_softmax_exact(m: Any, row: list[Any]) -> list[Any]:
     exact=_log_softmax_exact,
     derivative=None,
     kind="rowwise",
-    of_row=log1p,
+    of_row=lambda rest: log1p(within(rest, 0.0, MOST_ENTRIES)),
     source="Bridle, Probabilistic Interpretation of Feedforward Classification Network Outputs, 1990",
 )
 def log_softmax(x: Any, highest: Any, term: Any, share: Any) -> Any:

@@ -14,7 +14,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from refnet.engine.machine import machine
-from refnet.engine.vectors import NUMBERS, address_as, fma, load, loop, size_of, splat, store, unless_0
+from refnet.engine.vectors import NUMBERS, address_as, fma, load, loop, size_of, splat, store, turned, unless_0
 
 __all__ = ["column_of"]
 
@@ -69,22 +69,6 @@ def _single(builder: Any, rows: list[Any], w: Any, i: Any, sums: Any) -> Any:
         value = builder.load(address_as(builder, builder.add(row, offset), vector.element))
         values = builder.insert_element(values, value, I32(r))
     return fma(builder, values, _weight(builder, w, i, vector), sums)
-
-
-def turned(builder: Any, rows: list[Any]) -> list[Any]:
-    """Return the columns of a square whose rows are vectors, by exchanging halves of halves."""
-    step = len(rows) // 2
-    while step:
-        low = [j if not j & step else len(rows) + j - step for j in range(len(rows))]
-        high = [j + step if not j & step else len(rows) + j for j in range(len(rows))]
-        kind = ir.VectorType(I32, len(rows))
-        exchanged = list(rows)
-        for r in (r for r in range(len(rows)) if not r & step):
-            pair = rows[r], rows[r + step]
-            exchanged[r] = builder.shuffle_vector(*pair, ir.Constant(kind, low))
-            exchanged[r + step] = builder.shuffle_vector(*pair, ir.Constant(kind, high))
-        rows, step = exchanged, step // 2
-    return rows
 
 
 def _weight(builder: Any, w: Any, i: Any, vector: Any) -> Any:

@@ -58,6 +58,7 @@ def over_lanes(
     streaming: bool = False,
     fold: Fold | None = None,
     ahead: tuple[bool, ...] = (),
+    still: tuple[int, ...] = (),
 ) -> Any:
     """Return the compiled ``run(count, values, *addresses)``.
 
@@ -83,11 +84,14 @@ def over_lanes(
     ahead : tuple of bool
         Memory to have brought in: for each, one more address before all others, of as many numbers of the first
         input's dtype that will soon be read (False) or written (True). They need not exist.
+    still : tuple of int
+        Which inputs, by their places, are the same numbers at each step: as many as `lanes_at_once`, of which ``count``
+        must then be a multiple.
     """
     long, short = lanes_at_once(live), SHORT * machine().lanes(8)
 
     def step(lanes: int, masked: bool, streaming: bool) -> Any:
-        return _step(function, inputs, outputs, parameters, fold, ahead, lanes, masked, streaming)
+        return _step(function, inputs, outputs, parameters, fold, ahead, still, lanes, masked, streaming)
 
     whole, part = step(long, False, streaming), step(short, True, False)
     if streaming:
@@ -133,6 +137,7 @@ def _step(
     parameters: int,
     fold: Fold | None,
     ahead: tuple[bool, ...],
+    still: tuple[int, ...],
     lanes: int,
     masked: bool,
     streaming: bool,
@@ -152,9 +157,10 @@ def _step(
                 _ask(builder, ends.pop(0), i, lanes, NUMBERS[inputs[0]][1], write)
             sums = ends.pop() if fold is not None else None
             places = []
-            for dtype, address in zip((*inputs, *outputs), ends, strict=True):
+            for place, (dtype, address) in enumerate(zip((*inputs, *outputs), ends, strict=True)):
                 number, size = NUMBERS[dtype]
-                places.append((ir.VectorType(number, lanes), builder.add(address, builder.mul(i, I64(size)))))
+                moved = address if place in still else builder.add(address, builder.mul(i, I64(size)))
+                places.append((ir.VectorType(number, lanes), moved))
             given = [widened(builder, _loaded(builder, *place, mask), wide) for place in places[: len(inputs)]]
             if at_address:
                 more = parameters_at(builder, values, parameters, lanes)

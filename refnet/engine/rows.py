@@ -15,7 +15,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from refnet.engine.vectors import NUMBERS, constant, first_lanes, load, masked_load, size_of, splat, store
+from refnet.engine.vectors import NUMBERS, constant, first_lanes, load, masked_load, pieces, size_of, splat, store
 
 LANES = 16
 SEVERAL = 4 * LANES  # entries at a time where the order is of no consequence
@@ -26,11 +26,10 @@ WIDE = ir.VectorType(ir.DoubleType(), LANES)
 def highest(dtype: str) -> Any:
     """Return the intrinsic ``highest(x, columns, out) -> count`` for rows of a dtype.
 
-    It writes the row's highest entry to out[0 : columns], in the same dtype, and returns how many entries equal it.
+    It writes the row's highest entry to out[0 : columns], as float64, and returns how many entries equal it.
     A NaN is passed over: its term is NaN, and so then is the sum, and with it the whole row's result.
     """
-    number, size = NUMBERS[dtype]
-    kind = ir.VectorType(number, LANES)
+    kind = ir.VectorType(NUMBERS[dtype][0], LANES)
 
     @intrinsic
     def find(context: Any, x: Any, columns: Any, out: Any) -> Any:
@@ -40,16 +39,17 @@ def highest(dtype: str) -> Any:
 
             def improve(i: Any, mask: Any) -> None:
                 v = _entries(builder, kind, x, i, mask, float("-inf"))
-                builder.store(_larger(builder, v, builder.load(best)), best)
+                builder.store(larger(builder, v, builder.load(best)), best)
 
             def count(i: Any, mask: Any) -> None:
                 same = builder.fcmp_ordered("==", _entries(builder, kind, x, i, mask, float("nan")), everywhere)
                 ones = builder.zext(builder.ctpop(builder.bitcast(same, MASK)), I64)
                 builder.store(builder.add(builder.load(equal), ones), equal)
-                store(builder, everywhere, _place(builder, out, i, size), mask)
+                store(builder, wide, _place(builder, out, i, 8), mask)
 
             _over_row(builder, columns, improve)
-            everywhere = splat(builder, _one(builder, _tree(builder, builder.load(best), _larger)), LANES)
+            everywhere = splat(builder, _one(builder, _tree(builder, builder.load(best), larger)), LANES)
+            wide = everywhere if kind == WIDE else builder.fpext(everywhere, WIDE)
             _over_row(builder, columns, count)
             return builder.load(equal)
 
@@ -92,15 +92,15 @@ def top(dtype: str) -> Any:
             whole = builder.and_(columns, I64(-SEVERAL))
             with cgutils.for_range_slice(builder, I64(0), whole, I64(SEVERAL), intp=I64) as (i, _):
                 v = load(builder, several, _place(builder, x, i, size))
-                builder.store(_larger(builder, v, builder.load(bests)), bests)
-            best = _variable(builder, _tree(builder, builder.load(bests), _larger, LANES))
+                builder.store(larger(builder, v, builder.load(bests)), bests)
+            best = _variable(builder, _tree(builder, builder.load(bests), larger, LANES))
 
             def improve(i: Any, mask: Any) -> None:
                 v = _entries(builder, kind, x, builder.add(whole, i), mask, float("-inf"))
-                builder.store(_larger(builder, v, builder.load(best)), best)
+                builder.store(larger(builder, v, builder.load(best)), best)
 
             _over_row(builder, builder.sub(columns, whole), improve)
-            highest = _one(builder, _tree(builder, builder.load(best), _larger))
+            highest = _one(builder, _tree(builder, builder.load(best), larger))
             return builder.fpext(highest, ir.DoubleType()) if dtype == "float32" else highest
 
         return types.float64(types.int64, types.int64), emit
@@ -151,7 +151,7 @@ def sum_of(context: Any, sums: Any) -> Any:
     """Return the sum of the sixteen float64 at an address, by the lanes' tree."""
 
     def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return _one(builder, _tree(builder, load(builder, WIDE, args[0]), _plus))
+        return _one(builder, _tree(builder, load(builder, WIDE, args[0]), plus))
 
     return types.float64(types.int64), emit
 
@@ -186,7 +186,7 @@ def total(context: Any, x: Any, columns: Any) -> Any:
             builder.store(builder.fadd(builder.load(sums), v), sums)
 
         _over_row(builder, columns, add)
-        return _one(builder, _tree(builder, builder.load(sums), _plus))
+        return _one(builder, _tree(builder, builder.load(sums), plus))
 
     return types.float64(types.int64, types.int64), emit
 
@@ -216,7 +216,7 @@ def total_apart(dtype: str) -> Any:
             builder.store(builder.add(builder.load(equal), ones), equal)
 
         _over_row(builder, columns, add)
-        rest = _one(builder, _tree(builder, builder.load(sums), _plus))
+        rest = _one(builder, _tree(builder, builder.load(sums), plus))
         builder.ret(builder.fadd(rest, builder.sitofp(builder.load(equal), rest.type)))
 
     @intrinsic
@@ -280,7 +280,7 @@ def total_of_pairs(context: Any, x: Any, lows: Any, columns: Any, extra: Any, ou
 
 def _pair_sum(builder: Any, extra: Any, sums: Any, errors: Any) -> tuple[Any, Any]:
     """Return extra + the lanes of ``sums`` + those of ``errors`` as (high, low)."""
-    high, low = extra, _one(builder, _tree(builder, errors, _plus))
+    high, low = extra, _one(builder, _tree(builder, errors, plus))
     for lane in range(LANES):
         high, lost = _two_sum(builder, high, builder.extract_element(sums, I64(lane)))
         low = builder.fadd(low, lost)
@@ -326,11 +326,13 @@ def _over_row(builder: Any, columns: Any, body: Callable[[Any, Any], None]) -> N
         body(whole, builder.bitcast(builder.trunc(bits, MASK), ir.VectorType(ir.IntType(1), LANES)))
 
 
-def _plus(builder: Any, a: Any, b: Any) -> Any:
+def plus(builder: Any, a: Any, b: Any) -> Any:
+    """Return a + b, lane by lane."""
     return builder.fadd(a, b)
 
 
-def _larger(builder: Any, a: Any, b: Any) -> Any:
+def larger(builder: Any, a: Any, b: Any) -> Any:
+    """Return the larger of each two lanes; b where either is NaN."""
     return builder.select(builder.fcmp_ordered(">", a, b), a, b)
 
 
@@ -339,12 +341,16 @@ def _tree(builder: Any, v: Any, join: Any, down_to: int = 1) -> Any:
     lanes = v.type.count
     while lanes > down_to:
         lanes //= 2
-        halves = [
-            builder.shuffle_vector(v, v, ir.Constant(ir.VectorType(I32, lanes), [*range(first, first + lanes)]))
-            for first in (0, lanes)
-        ]
-        v = join(builder, *halves)
+        v = join(builder, *pieces(builder, v, lanes))
     return v
+
+
+def join_lanes(builder: Any, lanes: list[Any], join: Any) -> Any:
+    """Return what `_tree` makes of a vector whose lanes these are; each may be a vector itself."""
+    while len(lanes) > 1:
+        half = len(lanes) // 2
+        lanes = [join(builder, *pair) for pair in zip(lanes[:half], lanes[half:], strict=True)]
+    return lanes[0]
 
 
 def _one(builder: Any, v: Any) -> Any:

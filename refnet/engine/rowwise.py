@@ -1,9 +1,10 @@
 """Softmax and its kin for results of float32 and fewer digits; float64 is in `refnet.engine.pair_rows`.
 
-Short rows go in blocks: what needs a whole row is done row by row, and everything else in loops over the block. Long
-rows go one by one, so that what belongs to the row is computed once and stays in registers. Which way a row goes
-depends on its length alone. Both add up a row's terms in the same order. A NaN is passed over where the highest entry
-is looked for and shows in the sum; a formula then gets NaN for both.
+Short rows go in blocks: what needs a whole row is done row by row, and everything else in loops over the block. Where
+there are enough of them, rows of `LANES` numbers at most are turned round, so that each lane of a vector has a row.
+Long rows go one by one, so that what belongs to the row is computed once and stays in registers. All ways compute the
+same for a row, and add up its terms in the same order. A NaN is passed over where the highest entry is looked for and
+shows in the sum; a formula then gets NaN for both.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ import numba
 from numba import types
 
 from refnet.engine import table, trace
-from refnet.engine.elementary import EXP_45, exp_coarse
+from refnet.engine.coefficients import EXP_45
+from refnet.engine.elementary import exp_coarse
 from refnet.engine.formulas import Reading
 from refnet.engine.intrinsics import ACCESS, load_float64, select, store_float64
-from refnet.engine.lanes import SUMS, over_lanes
-from refnet.engine.rows import highest, spread, sum_of, top, total, total_apart
-from refnet.engine.table import BLOCK
+from refnet.engine.lanes import SUMS, lanes_at_once, over_lanes
+from refnet.engine.machine import machine
+from refnet.engine.rows import LANES, highest, spread, sum_of, top, total, total_apart
+from refnet.engine.table import APART, BLOCK
 from refnet.engine.trace import Number
+from refnet.engine.turned import highest_of_rows, square, totals_of_rows
 from refnet.engine.vectors import NUMBERS
 
 __all__ = ["WIDE", "by_length", "clear", "room", "rowwise", "senseless"]
@@ -38,6 +42,9 @@ LITTLE = 2.0**-29
 #: Columns from which on rows go one by one.
 LONG = 64
 
+#: Into how many parts the registers are divided where rows are lanes (see `refnet.engine.lanes.over_lanes`).
+LIVE = 8
+
 WIDE = "float64"
 
 room = numba.njit(error_model="numpy")(table.room)
@@ -45,7 +52,20 @@ room = numba.njit(error_model="numpy")(table.room)
 
 def rowwise(reading: Reading, share: Reading, stored: str) -> Any:
     """Return the kernel for a rowwise formula of x, highest, term and the share that is computed from the rest."""
-    return by_length(_one_by_one(reading, share, stored), _in_blocks(reading, share, stored))
+    few, blocks, together = _as_lanes(reading, share, stored), _in_blocks(reading, share, stored), lanes_at_once(LIVE)
+    size = NUMBERS[stored][1]
+
+    @numba.njit(error_model="numpy")
+    def short(x: int, y: int, rows: int, columns: int, work: int) -> None:
+        done = 0
+        if 0 < columns <= LANES and rows >= together:
+            done = rows if x != y else rows // together * together
+            for first in range(0, done, together):
+                first = min(first, rows - together)  # some rows twice rather than one by one
+                few(x + first * columns * size, y + first * columns * size, columns, work)
+        blocks(x + done * columns * size, y + done * columns * size, rows - done, columns, work)
+
+    return by_length(_one_by_one(reading, share, stored), short)
 
 
 def by_length(long: Any, short: Any) -> Any:
@@ -154,19 +174,18 @@ def _one_by_one(reading: Reading, share: Reading, stored: str) -> Any:
 def _in_blocks(reading: Reading, share: Reading, stored: str) -> Any:
     """Return the function for short rows, in blocks of about `BLOCK` numbers.
 
-    The work space holds, for each number of the block, its row's highest entry (in x's dtype), its term, and its row's
-    share (see `refnet.activations.reading.row_terms`), then for each row its rest, and in the same place its share.
+    The work space holds, for each number of the block, its row's highest entry, its term, and its row's share (see
+    `refnet.activations.reading.row_terms`), then for each row its rest, and in the same place its share.
     """
 
     def result(x: Number, top: Number, term: Number, share: Number) -> tuple[Number]:
         return (reading(x, top, term, share),)
 
     size = NUMBERS[stored][1]
-    number, load, store = ACCESS[stored]
     find_highest, rest_of = highest(stored), _rest(stored)
-    find_terms = over_lanes(lambda x, top: (_term(x, top),), (stored, stored), (WIDE,), ahead=(False, True))
+    find_terms = over_lanes(lambda x, top: (_term(x, top),), (stored, WIDE), (WIDE,), ahead=(False, True))
     find_shares = over_lanes(lambda rest: (share(rest),), (WIDE,), (WIDE,))
-    find_results = over_lanes(result, (stored, stored, WIDE, WIDE), (stored,))
+    find_results = over_lanes(result, (stored, WIDE, WIDE, WIDE), (stored,))
 
     @numba.njit(error_model="numpy")
     def run(x: int, y: int, rows: int, columns: int, work: int) -> None:
@@ -176,20 +195,83 @@ def _in_blocks(reading: Reading, share: Reading, stored: str) -> Any:
             count = min(block, rows - first)
             here, there = x + first * columns * size, y + first * columns * size
             for r in range(count):
-                find_highest(here + r * columns * size, columns, work + r * columns * size)
+                find_highest(here + r * columns * size, columns, work + 8 * r * columns)
             find_terms(count * columns, 0, here + count * columns * size, there, here, work, terms)
             for r in range(count):
                 start = r * columns
                 row, row_terms = here + start * size, terms + 8 * start
-                top = types.float64(load(work, start))
+                top = load_float64(work, start)
                 rest = rest_of(row, columns, top, row_terms, total(row_terms, columns))
                 if rest != rest:
                     for i in range(start, start + columns):
-                        store(work, i, number(nan))
+                        store_float64(work, i, nan)
                 store_float64(of_rows, r, rest)
             find_shares(count, 0, of_rows, of_rows)
             for r in range(count):
                 spread(load_float64(of_rows, r), columns, shares + 8 * r * columns)
             find_results(count * columns, 0, here, work, terms, shares, there)
+
+    return run
+
+
+def _as_lanes(reading: Reading, share: Reading, stored: str) -> Any:
+    """Return the function for `lanes_at_once` rows of `LANES` numbers at most.
+
+    The work space holds x, and in its place y, then the terms, both column by column, and for each row its highest
+    entry, its rest and its share.
+    """
+    together = lanes_at_once(LIVE)
+    size = NUMBERS[stored][1]
+    side = machine().lanes(size)
+    rest_of = _rest(stored)
+
+    def result(x: Number, top: Number, term: Number, share: Number) -> tuple[Number]:
+        return (reading(x, top, term, share),)
+
+    to_columns, to_rows = square(stored, of_rows=True), square(stored, of_rows=False)
+    find_tops, find_totals = highest_of_rows(stored, together), totals_of_rows(together)
+    find_terms = over_lanes(
+        lambda x, top: (_term(x, top),), (stored, WIDE), (WIDE,), live=LIVE, ahead=(False, True), still=(1,)
+    )
+    find_shares = over_lanes(lambda rest: (share(rest),), (WIDE,), (WIDE,), live=LIVE)
+    find_results = over_lanes(result, (stored, WIDE, WIDE, WIDE), (stored,), live=LIVE, still=(1, 3))
+
+    @numba.njit(error_model="numpy")
+    def rest_apart(x: int, columns: int, top: float, terms: int, total: float, row: int) -> float:
+        """Return the rest of a row whose terms stand in a column; ``row`` has room for them."""
+        for j in range(columns):
+            store_float64(row, j, load_float64(terms, j * together))
+        rest = rest_of(x, columns, top, row, total)
+        for j in range(columns):
+            store_float64(terms, j * together, load_float64(row, j))
+        return rest
+
+    @numba.njit(error_model="numpy")
+    def run(x: int, y: int, columns: int, work: int) -> None:
+        length, whole, apart = columns * size, together * columns, 8 * (together * LANES + APART)
+        terms = work + apart
+        tops, rests, shares = terms + apart, terms + apart + 8 * together, terms + apart + 16 * together
+        for r in range(0, together, side):
+            for j in range(0, columns, side):
+                line, place = r * length + j * size, work + (j * together + r) * size
+                to_columns(x + line, length, columns - j, place, together * size)
+        find_tops(work, columns, tops)
+        find_terms(whole, 0, x + whole * size, y, work, tops, terms)
+        find_totals(terms, columns, rests)
+        for r in range(together):
+            total = load_float64(rests, r)
+            rest = total - 1.0
+            if not rest >= LITTLE * (columns + 64):
+                row, top = x + r * length, load_float64(tops, r)
+                rest = rest_apart(row, columns, top, terms + 8 * r, total, shares)
+                if rest != rest:
+                    store_float64(tops, r, nan)
+            store_float64(rests, r, rest)
+        find_shares(together, 0, rests, shares)
+        find_results(whole, 0, work, tops, terms, shares, work)
+        for r in range(0, together, side):
+            for j in range(0, columns, side):
+                line, place = r * length + j * size, work + (j * together + r) * size
+                to_rows(place, together * size, columns - j, y + line, length)
 
     return run

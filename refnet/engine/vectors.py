@@ -57,6 +57,22 @@ def joined(builder: Any, parts: list[Any]) -> Any:
     return parts[0]
 
 
+def turned(builder: Any, rows: list[Any]) -> list[Any]:
+    """Return the columns of a square whose rows are vectors, by exchanging halves of halves."""
+    step = len(rows) // 2
+    while step:
+        low = [j if not j & step else len(rows) + j - step for j in range(len(rows))]
+        high = [j + step if not j & step else len(rows) + j for j in range(len(rows))]
+        kind = ir.VectorType(I32, len(rows))
+        exchanged = list(rows)
+        for r in (r for r in range(len(rows)) if not r & step):
+            pair = rows[r], rows[r + step]
+            exchanged[r] = builder.shuffle_vector(*pair, ir.Constant(kind, low))
+            exchanged[r + step] = builder.shuffle_vector(*pair, ir.Constant(kind, high))
+        rows, step = exchanged, step // 2
+    return rows
+
+
 def first_lanes(builder: Any, count: Any, lanes: int) -> Any:
     """Return the mask of the lanes below ``count``."""
     steps = ir.Constant(ir.VectorType(I64, lanes), list(range(lanes)))

@@ -1,0 +1,99 @@
+"""Many short rows with rows as the lanes of vectors: no lane is empty, and nothing is exchanged between lanes.
+
+Some rows are turned round in registers, a square at a time, so that each of their columns lies in one piece, and back
+when all is done. What the entries of a row share is then found for all of these rows at once, in the order that
+`refnet.engine.rows` has for one; so the bits are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from refnet.engine.machine import machine
+from refnet.engine.rows import LANES, join_lanes, larger, plus
+from refnet.engine.vectors import NUMBERS, constant, first_lanes, load, loop, masked_load, splat, store, turned
+
+__all__ = ["highest_of_rows", "square", "totals_of_rows"]
+
+I64 = ir.IntType(64)
+
+
+def square(dtype: str, of_rows: bool) -> Any:
+    """Return the intrinsic ``square(x, x_step, columns, out, out_step)``: line i of out is column i of x.
+
+    It has as many lines as a vector has lanes. Only so many columns of the rows exist: of x if that has the rows, else
+    of out. The steps from line to line are in bytes.
+    """
+    number, size = NUMBERS[dtype]
+    vector = ir.VectorType(number, machine().lanes(size))
+
+    @intrinsic
+    def turn(context: Any, x: Any, x_step: Any, columns: Any, out: Any, out_step: Any) -> Any:
+        def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
+            x, x_step, columns, out, out_step = args
+            mask = first_lanes(builder, columns, vector.count)
+            reads, writes = (mask, None) if of_rows else (None, mask)
+            places = [builder.add(x, builder.mul(x_step, I64(i))) for i in range(vector.count)]
+            lines = turned(builder, [load(builder, vector, place, reads) for place in places])
+            for i, line in enumerate(lines):
+                store(builder, line, builder.add(out, builder.mul(out_step, I64(i))), writes)
+            return ctx.get_dummy_value()
+
+        return types.void(*[types.int64] * 5), emit
+
+    return turn
+
+
+def highest_of_rows(dtype: str, rows: int) -> Any:
+    """Return the intrinsic ``find(x, columns, out)``: the highest entry of each of so many rows, as float64.
+
+    x has their columns, one after the other. A NaN is passed over.
+    """
+    number, size = NUMBERS[dtype]
+    vector = ir.VectorType(number, rows)
+
+    def find(builder: Any, x: Any, columns: Any, out: Any) -> None:
+        def improve(j: Any, best: list[Any]) -> list[Any]:
+            return [larger(builder, load(builder, vector, builder.add(x, builder.mul(j, I64(rows * size)))), *best)]
+
+        (best,) = loop(builder, I64(0), columns, 1, [constant(vector, float("-inf"))], improve)
+        wide = ir.VectorType(ir.DoubleType(), rows)
+        store(builder, best if vector == wide else builder.fpext(best, wide), out)
+
+    return _of_rows(find)
+
+
+def totals_of_rows(rows: int) -> Any:
+    """Return the intrinsic ``find(terms, columns, out)``: the sum of each of so many rows, of `LANES` float64 at most.
+
+    The rows are read as `highest_of_rows` does.
+    """
+    vector = ir.VectorType(ir.DoubleType(), rows)
+
+    def find(builder: Any, terms: Any, columns: Any, out: Any) -> None:
+        def entry(j: int) -> Any:
+            exists = splat(builder, builder.icmp_signed("<", I64(j), columns), rows)
+            return masked_load(builder, vector, builder.add(terms, I64(8 * rows * j)), exists, constant(vector, 0.0))
+
+        store(builder, join_lanes(builder, [entry(j) for j in range(LANES)], plus), out)
+
+    return _of_rows(find)
+
+
+def _of_rows(write: Callable[..., None]) -> Any:
+    """Return the intrinsic of what is written from (x, columns, out)."""
+
+    @intrinsic
+    def of_rows(context: Any, x: Any, columns: Any, out: Any) -> Any:
+        def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
+            write(builder, *args)
+            return ctx.get_dummy_value()
+
+        return types.void(*[types.int64] * 3), emit
+
+    return of_rows
