@@ -34,9 +34,9 @@ from refnet.engine.vectors import (
 #: (1.08 with 128, 1.3 with 256, 0.88 with 64); 96 costs 1 % of speed against 256.
 BLOCK_K = 96
 
-#: How many k, whole blocks of them, a block of rows goes through at once. A panel of so many, 92 kB, stays in the
-#: second-level cache for the next block of rows; that rows come back for every block of k costs 1 to 4 % more.
-CHUNK_K = 5 * BLOCK_K
+#: How many k, whole blocks of them, a block of rows goes through at once, at most. A panel of so many, 110 kB, stays in
+#: the second-level cache for the next block of rows; that rows come back for every block of k costs 1 to 4 % more.
+CHUNK_K = 6 * BLOCK_K
 
 #: Up to so many rows read weights as fast as they come; the processor then fetches the next ones by itself, and asking
 #: for them only gets in its way (1 row of 1024*4 takes 1.1 to 1.3 times as long, 3 rows 1.3 to 1.4). With more, a block
@@ -263,13 +263,15 @@ def matmul(dtype: str) -> Any:
     @numba.njit(error_model="numpy")
     def run(x: int, w: int, z: int, rows: int, inner: int, columns: int, bias: int, begin: int, end: int) -> None:
         panel = w + begin * inner * size
+        blocks_k, chunks = (inner + BLOCK_K - 1) // BLOCK_K, max(1, (inner + CHUNK_K - 1) // CHUNK_K)
+        chunk = (blocks_k + chunks - 1) // chunks * BLOCK_K  # all of them about as long
         for first in range(begin, end, most_vectors * lanes):
             left = columns - first
             vectors = min(most_vectors, (left + lanes - 1) // lanes)
             real = min(lanes, left - (vectors - 1) * lanes)
             start = 0
             while True:  # once for no k at all: z is the bias
-                k = min(BLOCK_K if columns == 1 else CHUNK_K, inner - start)
+                k = min(BLOCK_K if columns == 1 else chunk, inner - start)
                 end_bias = bias + first * size if bias and start + k == inner else 0
                 add = 1 if start else 0
                 here = panel + start * vectors * lanes * size
