@@ -42,7 +42,7 @@ LITTLE = 2.0**-29
 #: Columns from which on rows go one by one.
 LONG = 64
 
-#: Into how many parts the registers are divided where rows are lanes (see `refnet.engine.lanes.over_lanes`).
+#: Into how many parts the registers are divided (see `refnet.engine.lanes.over_lanes`).
 LIVE = 8
 
 WIDE = "float64"
@@ -152,8 +152,8 @@ def _one_by_one(reading: Reading, share: Reading, stored: str) -> Any:
 
     size = NUMBERS[stored][1]
     find_top, rest_of = top(stored), _rest(stored)
-    find_terms = over_lanes(terms_of, (stored,), (WIDE,), 1, fold=add, ahead=(False, True))
-    find_results = over_lanes(result, (stored, WIDE), (stored,), 2)
+    find_terms = over_lanes(terms_of, (stored,), (WIDE,), 1, LIVE, fold=add, ahead=(False, True))
+    find_results = over_lanes(result, (stored, WIDE), (stored,), 2, LIVE)
 
     @numba.njit(error_model="numpy")
     def run(x: int, y: int, rows: int, columns: int, work: int) -> None:
@@ -183,9 +183,9 @@ def _in_blocks(reading: Reading, share: Reading, stored: str) -> Any:
 
     size = NUMBERS[stored][1]
     find_highest, rest_of = highest(stored), _rest(stored)
-    find_terms = over_lanes(lambda x, top: (_term(x, top),), (stored, WIDE), (WIDE,), ahead=(False, True))
-    find_shares = over_lanes(lambda rest: (share(rest),), (WIDE,), (WIDE,))
-    find_results = over_lanes(result, (stored, WIDE, WIDE, WIDE), (stored,))
+    find_terms = over_lanes(lambda x, top: (_term(x, top),), (stored, WIDE), (WIDE,), live=LIVE, ahead=(False, True))
+    find_shares = over_lanes(lambda rest: (share(rest),), (WIDE,), (WIDE,), live=LIVE)
+    find_results = over_lanes(result, (stored, WIDE, WIDE, WIDE), (stored,), live=LIVE)
 
     @numba.njit(error_model="numpy")
     def run(x: int, y: int, rows: int, columns: int, work: int) -> None:
