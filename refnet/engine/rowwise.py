@@ -52,7 +52,7 @@ room = numba.njit(error_model="numpy")(table.room)
 
 def rowwise(reading: Reading, share: Reading, stored: str) -> Any:
     """Return the kernel for a rowwise formula of x, highest, term and the share that is computed from the rest."""
-    few, blocks, together = _as_lanes(reading, share, stored), _in_blocks(reading, share, stored), lanes_at_once(LIVE)
+    as_lanes, in_blocks, together = _as_lanes(reading, share, stored), _in_blocks(reading, share, stored), lanes_at_once(LIVE)
     size = NUMBERS[stored][1]
 
     @numba.njit(error_model="numpy")
@@ -62,8 +62,8 @@ def rowwise(reading: Reading, share: Reading, stored: str) -> Any:
             done = rows if x != y else rows // together * together
             for first in range(0, done, together):
                 first = min(first, rows - together)  # some rows twice rather than one by one
-                few(x + first * columns * size, y + first * columns * size, columns, work)
-        blocks(x + done * columns * size, y + done * columns * size, rows - done, columns, work)
+                as_lanes(x + first * columns * size, y + first * columns * size, columns, work)
+        in_blocks(x + done * columns * size, y + done * columns * size, rows - done, columns, work)
 
     return by_length(_one_by_one(reading, share, stored), short)
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from numba import types
 
-from refnet.engine.lanes import SHORT, over_lanes
+from refnet.engine.lanes import SHORT, lanes_at_once, over_lanes
 from refnet.engine.machine import machine
 from refnet.engine.trace import absolute, fma, seldom, select
 
-LONGEST = machine().registers // 4 * machine().lanes(8)
+LONGEST = lanes_at_once(4)
 
 
 def compiled(function, inputs, outputs, parameters=0, **how):
@@ -60,6 +60,16 @@ def test_in_place():
     x = np.arange(100, dtype=np.float32)
     double(np.empty(0), x, x)
     assert x.tolist() == [2.0 * i for i in range(100)]
+
+
+@pytest.mark.parametrize("live", [4, 8])
+def test_an_input_that_stays_is_read_anew_by_every_step(live):
+    subtract = compiled(lambda x, y: (x - y,), ("float32", "float64"), ("float32",), live=live, still=(1,))
+    step = lanes_at_once(live)
+    x, y = np.arange(5 * step, dtype=np.float32).reshape(5, step), np.arange(step) * 0.5
+    difference = np.empty_like(x)
+    subtract(np.empty(0), x, y, difference)
+    np.testing.assert_array_equal(difference, x - y)
 
 
 @pytest.mark.parametrize("stored", ["float32", "float64"])
