@@ -1,9 +1,12 @@
-"""The tables of refnet.engine.elementary: roots of 2, and the coefficients that ``python -m parity.fit`` computes.
+"""The tables of the words for float32 and fewer digits: roots of 2, and what ``python -m parity.fit`` computes.
 
-A polynomial's coefficients stand with the highest power first.
+A polynomial's coefficients stand with the highest power first. The tables in pairs are in `refnet.engine.pair_words`.
 """
 
 from __future__ import annotations
+
+#: ln 2 in three parts: of 33 bits, so that n LN2_HI is exact for |n| < 2^20 (fdlibm), and what that leaves as a pair.
+LN2_HI, LN2_LO = 0.6931471803691238, (1.9082149292705877e-10, 1.1612227229362532e-26)
 
 #: 2^(n/16) as bits, less n << 48: adding n << 48 for any n, also beyond 15, then gives 2^(n/16).
 ROOTS = (

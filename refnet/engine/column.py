@@ -1,6 +1,6 @@
 """The matrix kernel for a weight of one column, as in the last layer of a regression or of a choice between two.
 
-There the lanes of a vector are rows, since there are no other columns to fill them. Squares of x are turned round in
+There the lanes of a vector are rows, since there are no other columns to fill them. Squares of x are transposed in
 registers, so that each k has a vector of one number per row. The sum is the one of `refnet.engine.gemm`: k ascends, one
 fused multiply-add each. So the bits are the same.
 """
@@ -14,7 +14,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from refnet.engine.machine import machine
-from refnet.engine.vectors import NUMBERS, address_as, fma, load, loop, size_of, splat, store, turned, unless_0
+from refnet.engine.vectors import NUMBERS, address_as, fma, load, loop, size_of, splat, store, transposed, unless_0
 
 __all__ = ["column_of"]
 
@@ -54,7 +54,7 @@ def _square(builder: Any, rows: list[Any], w: Any, i: Any, sums: Any) -> Any:
     """Add the products of as many k as there are rows, from i on."""
     vector = sums.type
     offset = builder.mul(i, I64(size_of(vector.element)))
-    square = turned(builder, [load(builder, vector, builder.add(row, offset)) for row in rows])
+    square = transposed(builder, [load(builder, vector, builder.add(row, offset)) for row in rows])
     for step, values in enumerate(square):
         sums = fma(builder, values, _weight(builder, w, builder.add(i, I64(step)), vector), sums)
     return sums

@@ -18,22 +18,33 @@ from refnet import elementary
 from refnet.elementary import MODERATE
 from refnet.engine import trace
 from refnet.engine.bits import ROUNDER, bits_of, exponent_and_fraction, from_bits, looked_up
-from refnet.engine.coefficients import COTH, EXP, EXP_36, EXP_45, EXPM1, LOG, LOG_UNIT, ROOTS, ROOTS_LOW, TAIL
+from refnet.engine.coefficients import (
+    COTH,
+    EXP,
+    EXP_36,
+    EXP_45,
+    EXPM1,
+    LN2_HI,
+    LN2_LO,
+    LOG,
+    LOG_UNIT,
+    ROOTS,
+    ROOTS_LOW,
+    TAIL,
+)
 from refnet.engine.quotient import Quotient, chosen, over_sum
 from refnet.engine.shortcut import unless_in_doubt
 from refnet.engine.trace import Condition, Number, in_float32, in_float64, polynomial, select, sqrt
 
-__all__ = ["FEWER_DIGITS", "exp", "exp_coarse", "expm1", "shortcut_to_float32"]
+__all__ = ["FEWER_DIGITS", "exp", "exp_coarse", "expm1", "numbers", "shortcut_to_float32"]
 
-LN2_HI = 0.6931471803691238  # 33 bits: n * LN2_HI is exact for |n| < 2^20 (fdlibm)
-LN2_LO = 1.9082149292705877e-10  # ln 2 - LN2_HI
 LOG2_E_16 = 23.083120654223414  # 16 / ln 2
 LN2_16 = 0.04332169878499658  # ln 2 / 16
 LN2_16_HI = LN2_HI / 16
-LN2_16_LO = LN2_LO / 16
+LN2_16_LO = LN2_LO[0] / 16
 
 
-def _numbers(*values: Number | float) -> tuple[Number, ...]:
+def numbers(*values: Number | float) -> tuple[Number, ...]:
     """Return all as Numbers; at least one of them must be one."""
     for value in values:
         if isinstance(value, Number):
@@ -43,17 +54,17 @@ def _numbers(*values: Number | float) -> tuple[Number, ...]:
 
 def absolute(x: Any) -> Number:
     """Return |x|."""
-    return trace.absolute(*_numbers(x))
+    return trace.absolute(*numbers(x))
 
 
 def copysign(x: Any, sign: Any) -> Number:
     """Return x with the sign of ``sign``."""
-    return trace.copysign(*_numbers(x, sign))
+    return trace.copysign(*numbers(x, sign))
 
 
 def fma(a: Any, b: Any, c: Any) -> Number:
     """Return a * b + c with one rounding."""
-    return trace.fma(*_numbers(a, b, c))
+    return trace.fma(*numbers(a, b, c))
 
 
 def where(condition: Any, a: Any, b: Any) -> Number:
@@ -91,14 +102,14 @@ def split(condition: Any, first: Any, second: Callable[[], Any]) -> Number:
 
 def within(x: Any, least: Any, most: Any) -> Number:
     """Return x, known to be NaN or within these bounds where it counts."""
-    (x,) = _numbers(x)
+    (x,) = numbers(x)
     return x if isinstance(least, Number) else x.within(least, most)
 
 
 def _choose(a: Any, b: Any, sign: str) -> Number:
     """Return a where it compares so with b, and NaN where either is."""
     constant = isinstance(b, (int, float)) and b == b
-    a, y = _numbers(a, b)
+    a, y = numbers(a, b)
     if not constant:
         return select(a.compare(sign, y) | (a != a), a, y)
     chosen = select(a.compare(sign, y, unordered=True), a, y)  # one comparison does: it holds where a is NaN
@@ -143,21 +154,21 @@ def exp(x: Any) -> Number:
 
 def exp_coarse(x: Any, coefficients: tuple[float, ...] = EXP_36) -> Number:
     """Return e^x as far as the polynomial is right; below -700 and above 700 as `exp`."""
-    (x,) = _numbers(x)
+    (x,) = numbers(x)
     _, t, r = _reduced(x, -700.0, coarse=True)
     return fma(t, fma(polynomial(coefficients, r), r * r, r), t)
 
 
 def expm1_coarse(x: Any) -> Number:
     """Return e^x - 1 to some 2^-39 of it; below -700 and above 700 as `exp`."""
-    (x,) = _numbers(x)
+    (x,) = numbers(x)
     _, t, r = _reduced(x, -700.0, coarse=True)
     return fma(t, fma(polynomial(EXP_45, r), r * r, r), t - 1.0)
 
 
 def exp_sum(high: Any, low: Any) -> Quotient:
     """Return exp(high + low), where low is the part of an exponent that was rounded away from high."""
-    (high,) = _numbers(high)
+    (high,) = numbers(high)
     _, t, r = _reduced(high, -700.0)
     plain = isinstance(low, float) and low == 0.0
     c = _coth(r)
@@ -182,7 +193,7 @@ def expm1(x: Any) -> Number:
 
     Near there t - 1 is exact but for the rounding of t.
     """
-    (x,) = _numbers(x)
+    (x,) = numbers(x)
     shifted, t, r = _reduced(x, -41.0)
     c = _coth(r)
     less = (t - 1.0) + from_bits(looked_up(ROOTS_LOW, bits_of(shifted)))
@@ -195,7 +206,7 @@ def expm1(x: Any) -> Number:
 
 def log1p(x: Any) -> Number:
     """Return log(1 + x) = k ln 2 + log(1 + f) + c, where 1 + f is between sqrt(1/2) and sqrt(2)."""
-    (x,) = _numbers(x)
+    (x,) = numbers(x)
     u = 1.0 + x
     k, m, scale = exponent_and_fraction(u)
     f = select(k == 0.0, x, m - 1.0)
@@ -204,7 +215,7 @@ def log1p(x: Any) -> Number:
     # error / u: half of 1 / m = (1 - s) / (1 + s) to two terms is enough for a part in 2^53
     c = error * scale * polynomial((1.0, -1.0, 0.5), s)
     half_square = 0.5 * f * f
-    tail = s * fma(polynomial(LOG, s * s), s * s, half_square) + fma(k, LN2_LO, c)
+    tail = s * fma(polynomial(LOG, s * s), s * s, half_square) + fma(k, LN2_LO[0], c)
     y = fma(k, LN2_HI, f - (half_square - tail))
     if x.most == inf:
         y = select(x == inf, x, y)
@@ -216,14 +227,14 @@ def log1p(x: Any) -> Number:
 
 def log1p_unit(x: Any) -> Number:
     """Return log(1 + x) = 2 artanh(x / (2 + x)) for 0 <= x <= 1: no exponent to take apart."""
-    (x,) = _numbers(x)
+    (x,) = numbers(x)
     s = over_sum(x, x.constant(2.0), x)
     return s * fma(polynomial(LOG_UNIT, s * s), s * s, 2.0)
 
 
 def normal_cdf(x: Any) -> Number:
     """Return the normal distribution function; where the tail is left, at 14.6, a float32 has long been 0."""
-    (x,) = _numbers(x)
+    (x,) = numbers(x)
     a = minimum(absolute(x), 14.6)
     square = 0.5 * a * a
     power = exp_sum((-square).within(-107.0, 0.0), -fma(0.5 * a, a, -square))
@@ -242,7 +253,7 @@ def sum_odd(a: Any, b: Any) -> Number:
 
     The sum is first taken towards zero, where rounding went the other way; then its last bit is set if it is inexact.
     """
-    a, b = _numbers(a, b)
+    a, b = numbers(a, b)
     s = a + b
     error = b - (s - a)
     inexact = (error < 0.0) | (error > 0.0)  # false where an infinity made it NaN
@@ -254,12 +265,12 @@ def sum_odd(a: Any, b: Any) -> Number:
 
 def ratio(a: Any, b: Any, c: Any) -> Number:
     """Return a / (b + c): enough where the result is rounded to fewer digits."""
-    return over_sum(*_numbers(a, b, c))
+    return over_sum(*numbers(a, b, c))
 
 
 def hyperbola_gap(x: Any, b: Any) -> Number:
     """Return (sqrt(x^2 + b) - |x|) / 2 = h, the positive root of h (h + |x|) = b / 4."""
-    x, b = _numbers(x, b)
+    x, b = numbers(x, b)
     a = absolute(x)
     far = a > 1e150
     root = where(far, a, maximum(sqrt(fma(x, x, b)), 1e-300))
@@ -274,7 +285,7 @@ def hyperbola_gap_coarse(x: Any, b: Any) -> Number:
     A guess in float32, of which a vector has twice as many and divides faster, is off by some 2^-22. What it leaves of
     the equation is nearly exact in float64, and one step of Newton's method takes that away.
     """
-    x, b = _numbers(x, b)
+    x, b = numbers(x, b)
     a = absolute(x)
     a32, b32 = in_float32(a), in_float32(b)
     root = sqrt(a32 * a32 + b32)

@@ -17,6 +17,7 @@ from numba.extending import intrinsic
 from refnet.engine.column import column_of
 from refnet.engine.machine import machine
 from refnet.engine.vectors import (
+    LINE,
     NUMBERS,
     address_as,
     first_lanes,
@@ -41,7 +42,7 @@ CHUNK_K = 6 * BLOCK_K
 #: Up to so many rows read weights as fast as they come; the processor then fetches the next ones by itself, and asking
 #: for them only gets in its way (1 row of 1024*4 takes 1.1 to 1.3 times as long, 3 rows 1.3 to 1.4). With more, a block
 #: of fewer than 8 asks so many bytes ahead; as panels and blocks of k lie one after another, also at their ends.
-READING, AHEAD, LINE = 5, 2048, 64
+READING, AHEAD = 5, 2048
 
 #: From two blocks of rows on, each of the first so many asks for its share of the weights that follow, a line per k.
 #: Where these come from memory, 64 rows of 1024*4 take 0.92 to 0.8 of the time.
@@ -61,7 +62,7 @@ def _blocks_of(dtype: str) -> Any:
     of z; the strides of x and z rows in numbers; how many k; how many columns of the last vector are real; the address
     of the bias or 0; whether to add to z; and the address of the weights that are needed next.
     """
-    most_rows, most_vectors = machine().tile(NUMBERS[dtype][1])
+    most_rows, most_vectors = machine().tile
 
     @intrinsic
     def blocks(
@@ -131,7 +132,7 @@ def _micro_kernel(module: Any, dtype: str, rows: int, vectors: int) -> Any:
             store(builder, value, place, mask)
         return values
 
-    if rows == machine().tile(size)[0]:
+    if rows == machine().tile[0]:
         loop(builder, I64(0), count, 1, [], block)
     else:
         block(I64(0), [])
@@ -243,7 +244,7 @@ def _sum_over_k(builder: Any, shape: _Shape, operands: Any, start: Any, end: Any
         return sums
 
     sums = [ir.Constant(vector, None)] * (rows * vectors)
-    if rows == machine().tile(shape.size)[0] and vectors <= NARROW:
+    if rows == machine().tile[0] and vectors <= NARROW:
         whole = builder.sub(end, builder.and_(builder.sub(end, start), I64(UNROLLED - 1)))
         sums = loop(builder, start, whole, UNROLLED, sums, steps)
         start = whole
@@ -257,7 +258,7 @@ def matmul(dtype: str) -> Any:
     """
     size = NUMBERS[dtype][1]
     lanes = machine().lanes(size)
-    most_rows, most_vectors = machine().tile(size)
+    most_rows, most_vectors = machine().tile
     blocks, column = _blocks_of(dtype), column_of(dtype)
 
     @numba.njit(error_model="numpy")

@@ -12,6 +12,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from refnet.engine.capi import DATA
+from refnet.engine.vectors import address_as
+
 F64, I64 = ir.DoubleType(), ir.IntType(64)
 
 
@@ -25,24 +28,20 @@ def select(context: Any, condition: Any, a: Any, b: Any) -> Any:
     return types.float64(types.boolean, types.float64, types.float64), emit
 
 
-def _pointer(builder: Any, address: Any, kind: Any) -> Any:
-    return builder.inttoptr(address, kind.as_pointer())
-
-
 def _accessors(number: Any, kind: Any) -> tuple[Any, Any]:
     """Return (load, store) of one number at address + index."""
 
     @intrinsic
     def load(context: Any, address: Any, index: Any) -> Any:
         def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
-            return builder.load(builder.gep(_pointer(builder, args[0], kind), [args[1]], source_etype=kind))
+            return builder.load(builder.gep(address_as(builder, args[0], kind), [args[1]], source_etype=kind))
 
         return number(types.int64, types.int64), emit
 
     @intrinsic
     def store(context: Any, address: Any, index: Any, value: Any) -> Any:
         def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
-            builder.store(args[2], builder.gep(_pointer(builder, args[0], kind), [args[1]], source_etype=kind))
+            builder.store(args[2], builder.gep(address_as(builder, args[0], kind), [args[1]], source_etype=kind))
             return ctx.get_dummy_value()
 
         return types.void(types.int64, types.int64, number), emit
@@ -54,21 +53,20 @@ load_float32, store_float32 = _accessors(types.float32, ir.FloatType())
 load_float64, store_float64 = _accessors(types.float64, F64)
 load_int64, store_int64 = _accessors(types.int64, I64)
 
-#: dtype name -> (numba type, load, store); a kernel for half precision reads and writes float64
+#: dtype name -> (numba type, load, store)
 ACCESS = {
     "float32": (types.float32, load_float32, store_float32),
     "float64": (types.float64, load_float64, store_float64),
-    "half": (types.float64, load_float64, store_float64),
 }
 
 
 @intrinsic
-def call_kernel(context: Any, kernel: Any, x: Any, y: Any, rows: Any, columns: Any, parameters: Any, work: Any) -> Any:
-    """Call the activation kernel that stands at an address."""
+def call_kernel(context: Any, code: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any) -> Any:
+    """Call the compiled function of six int64 that stands at an address: a kernel or a walk."""
 
     def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
         function = ir.FunctionType(ir.VoidType(), [I64] * 6)
-        builder.call(builder.inttoptr(args[0], function.as_pointer()), args[1:])
+        builder.call(address_as(builder, args[0], function), args[1:])
         return ctx.get_dummy_value()
 
     return types.void(*[types.int64] * 7), emit
@@ -76,12 +74,9 @@ def call_kernel(context: Any, kernel: Any, x: Any, y: Any, rows: Any, columns: A
 
 @intrinsic
 def data_of(context: Any, array: Any) -> Any:
-    """The address of the data of the ndarray object at an address.
-
-    NumPy's C API keeps it fixed: PyArrayObject_fields has the data pointer right after PyObject_HEAD (two words).
-    """
+    """The address of the data of the ndarray object at an address (see `refnet.engine.capi`)."""
 
     def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.load(builder.gep(_pointer(builder, args[0], I64), [I64(2)], source_etype=I64))
+        return builder.load(builder.gep(address_as(builder, args[0], I64), [I64(DATA)], source_etype=I64))
 
     return types.int64(types.int64), emit

@@ -1,7 +1,7 @@
 """formula -> kernel: the loop over an array that runs one activation, compiled.
 
 A kernel takes six int64: the address of x, the address of y, rows, columns of x, the address of the parameters
-(float64), and the address of a work space. x and y are contiguous, and may be the same place. A number is
+(float64), and the address of a work space. x and y are contiguous, and have no byte in common. A number is
 widened to float64, the formula runs, and the result is rounded once.
 """
 
@@ -68,7 +68,9 @@ def kernel(
         assert reading is not None
         return gated.gated(reading, STORED[dtype], live)
     if reading is None:
-        return _SCALAR[parameters](numba.njit(error_model="numpy")(word_by_word(formula, dtype)), *ACCESS[dtype])
+        return _SCALAR[parameters](
+            numba.njit(error_model="numpy")(word_by_word(formula, dtype)), *ACCESS[STORED[dtype]]
+        )
     stored, left = STORED[dtype], parameters if fixed is None else 0
     parts = in_two_parts(formula, len(lows)) if stored == "float32" and machine().vector_bytes == LINE else None
     if parts is None or exceptions:

@@ -74,7 +74,8 @@ def over_lanes(
         alone is then computed once, and not in the loop.
     live : int
         Into how many parts the vector registers are divided: the function runs on as many vectors at once as one part
-        holds. 4 is right for a formula in Numbers, 8 for one in pairs.
+        holds. 4 is right for a short formula in Numbers, 8 for a long one (`refnet.engine.kernels.LONG`), for rows and
+        for pairs.
     streaming : bool
         Whether the only output goes past the caches to memory, which then need not be read first. The
         caller must end with a `refnet.engine.vectors.fence`.

@@ -60,8 +60,9 @@ class Machine:
         """How many vector registers there are."""
         return 32 if self.vector_bytes == 64 else 16
 
-    def tile(self, itemsize: int) -> tuple[int, int]:
-        """Return (rows, vectors) of the block of outputs that the matrix kernel keeps in registers.
+    @property
+    def tile(self) -> tuple[int, int]:
+        """(rows, vectors) of the block of outputs that the matrix kernel keeps in registers.
 
         AVX-512 has 32 registers: 8 x 3 sums, 3 of the weight, the rest for x. The others have 16: 4 x 3 sums.
         """

@@ -88,14 +88,19 @@ def cache_folder() -> Path:
             digest.update((Path(found.origin).parent / "_version.py").read_bytes())
     settings = sorted(item for item in os.environ.items() if item[0].startswith("NUMBA_"))
     digest.update(repr((np.__version__, sys.version, machine(), settings)).encode())
-    package = Path(__file__).parents[1]
-    sources = [*package.glob("engine/*.py"), *package.glob("activations/*.py"), package / "elementary.py"]
-    for source in sorted(sources):
+    for source in sources():
         digest.update(source.name.encode() + source.read_bytes())
     folder = _base_folder()
-    if max(source.stat().st_ctime for source in sources) > LOADED:
+    if max(source.stat().st_ctime for source in sources()) > LOADED:
         folder = None  # an upgrade meanwhile: what is compiled is not what the files say
     return (folder or Path(os.devnull)) / digest.hexdigest()[:24]
+
+
+def sources() -> list[Path]:
+    """Return the files that compiled code is made from: the engine, and all that has formulas."""
+    package = Path(__file__).parents[1]
+    folders = sorted([*package.glob("engine/*.py"), *package.glob("activations/*.py")])
+    return [*folders, package / "elementary.py", *(package / "layers" / name for name in ("operations.py", "prelu.py"))]
 
 
 def _base_folder() -> Path | None:

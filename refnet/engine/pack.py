@@ -43,7 +43,7 @@ def pack(weight: NDArray[Any]) -> NDArray[Any]:
 
 def panel_columns(itemsize: int) -> int:
     """Return how many columns a panel has, unless it is the last one."""
-    return machine().tile(itemsize)[1] * machine().lanes(itemsize)
+    return machine().tile[1] * machine().lanes(itemsize)
 
 
 def _aligned(size: int, dtype: Any) -> NDArray[Any]:

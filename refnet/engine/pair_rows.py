@@ -15,7 +15,7 @@ from refnet.engine.lanes import SUMS, over_lanes
 from refnet.engine.pair_words import exp_times
 from refnet.engine.pairs import Pair
 from refnet.engine.rows import highest, spread, sum_of, sum_of_pairs, top, total_of_pairs
-from refnet.engine.rowwise import WIDE, by_length, clear, room, senseless
+from refnet.engine.rowwise import WIDE, by_length, room, senseless
 from refnet.engine.table import BLOCK
 from refnet.engine.trace import Number, absolute, seldom, select
 
@@ -95,7 +95,7 @@ def _one_by_one(reading: Reading) -> Any:
         for r in range(rows):
             here, there = x + r * columns * 8, y + r * columns * 8
             highest = find_top(here, columns)
-            clear(sums, 3)
+            spread(0.0, 3 * SUMS, sums)
             find_terms(columns, (highest,), here + columns * 8, there, here, work, lows, sums)
             equal = sum_of(counts)
             rest, rest_low = sum_of_pairs(sums, errors, SHIFT * (equal - 1.0))

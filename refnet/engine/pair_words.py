@@ -13,12 +13,11 @@ from typing import Any
 from refnet import elementary
 from refnet.engine import pairs, trace
 from refnet.engine.bits import ROUNDER, exponent_and_fraction, power_of_two
+from refnet.engine.coefficients import LN2_HI, LN2_LO
 from refnet.engine.pairs import Pair, absolute, normalised, pair_of, times_power, where
 from refnet.engine.trace import Number, fma, polynomial, select
 
 LOG2_E = 1.4426950408889634
-LN2_HI = 0.6931471803691238  # 33 bits: n * LN2_HI is exact for |n| < 2^20 (fdlibm)
-LN2_LO = (1.9082149292705877e-10, 1.1612227229362532e-26)  # ln 2 - LN2_HI
 SIXTH = (0.16666666666666666, 9.25185853854297e-18)
 TWO_THIRDS = (0.6666666666666666, 3.700743415417188e-17)
 SQRT_2 = (1.4142135623730951, -9.667293313452913e-17)

@@ -13,12 +13,11 @@ What is left as an error is about 2^-100 of the numbers in the formula, more whe
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 from refnet.engine import trace
 from refnet.engine.trace import Condition, Number
-
-INFINITY = float("inf")
 
 
 class Pair:
@@ -117,7 +116,7 @@ def rounded(x: Pair) -> Number:
     """Return high + low, rounded; high alone where low is meaningless, or 0, which would cost -0.0 its sign."""
     if x.low is None:
         return x.high
-    meant = (trace.absolute(x.low) < INFINITY) & (x.low != 0.0)
+    meant = (trace.absolute(x.low) < inf) & (x.low != 0.0)
     return trace.select(meant, x.high + x.low, x.high)
 
 

@@ -52,7 +52,7 @@ def peak(seconds: float = 0.2) -> float:
 
 def _shape() -> tuple[int, int]:
     """Return how many rows and columns of sums are computed at a time."""
-    rows, vectors = machine().tile(4)
+    rows, vectors = machine().tile
     return 2 * rows, vectors * machine().lanes(4)
 
 

@@ -71,7 +71,7 @@ class Quotient(Number):
 
 
 def chosen(condition: Condition, a: Number, b: Number) -> Number:
-    """Return a where the condition holds, else b, of which at least one is a `Quotient`."""
+    """Return a where the condition holds, else b: a `Quotient` if one is, and the other none or over the same."""
     one = a if isinstance(a, Quotient) else b
     if not isinstance(one, Quotient) or (isinstance(b, Quotient) and not one.shares(b)):
         return trace.select(condition, a, b)

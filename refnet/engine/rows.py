@@ -1,4 +1,4 @@
-"""What a row of softmax needs from all its entries at once: its highest entry, and the sum of its terms.
+"""What is done with all entries of a row at once: softmax' highest entry and sum, and more for glu and sparsemax.
 
 LLVM may not reorder floating-point sums, so it leaves such loops scalar. Here the order is fixed as sixteen lanes,
 lane j taking the entries j, j + 16, ..., and then the lanes in pairs, whatever the CPU's vectors; so the bits are the

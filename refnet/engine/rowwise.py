@@ -1,7 +1,7 @@
 """Softmax and its kin for results of float32 and fewer digits; float64 is in `refnet.engine.pair_rows`.
 
 Short rows go in blocks: what needs a whole row is done row by row, and everything else in loops over the block. Where
-there are enough of them, rows of `LANES` numbers at most are turned round, so that each lane of a vector has a row.
+there are enough of them, rows of `LANES` numbers at most are transposed, so that each lane of a vector has a row.
 Long rows go one by one, so that what belongs to the row is computed once and stays in registers. All ways compute the
 same for a row, and add up its terms in the same order. A NaN is passed over where the highest entry is looked for and
 shows in the sum; a formula then gets NaN for both.
@@ -9,6 +9,7 @@ shows in the sum; a formula then gets NaN for both.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf, nan
 from typing import Any
 
@@ -25,10 +26,10 @@ from refnet.engine.machine import machine
 from refnet.engine.rows import LANES, highest, spread, sum_of, top, total, total_apart
 from refnet.engine.table import APART, BLOCK
 from refnet.engine.trace import Number
-from refnet.engine.turned import highest_of_rows, square, totals_of_rows
+from refnet.engine.transposed import highest_of_rows, totals_of_rows, transpose
 from refnet.engine.vectors import NUMBERS
 
-__all__ = ["WIDE", "by_length", "clear", "room", "rowwise", "senseless"]
+__all__ = ["LIVE", "WIDE", "by_length", "room", "rowwise", "senseless"]
 
 EXP_IS_ZERO = -745.1332191019412  # ln 2^-1075: half of the smallest float64
 
@@ -52,18 +53,21 @@ room = numba.njit(error_model="numpy")(table.room)
 
 def rowwise(reading: Reading, share: Reading, stored: str) -> Any:
     """Return the kernel for a rowwise formula of x, highest, term and the share that is computed from the rest."""
-    as_lanes, in_blocks, together = _as_lanes(reading, share, stored), _in_blocks(reading, share, stored), lanes_at_once(LIVE)
+    in_blocks, as_lanes, together = (
+        _in_blocks(reading, share, stored),
+        _as_lanes(reading, share, stored),
+        lanes_at_once(LIVE),
+    )
     size = NUMBERS[stored][1]
 
     @numba.njit(error_model="numpy")
     def short(x: int, y: int, rows: int, columns: int, work: int) -> None:
-        done = 0
         if 0 < columns <= LANES and rows >= together:
-            done = rows if x != y else rows // together * together
-            for first in range(0, done, together):
+            for first in range(0, rows, together):
                 first = min(first, rows - together)  # some rows twice rather than one by one
                 as_lanes(x + first * columns * size, y + first * columns * size, columns, work)
-        in_blocks(x + done * columns * size, y + done * columns * size, rows - done, columns, work)
+        else:
+            in_blocks(x, y, rows, columns, work)
 
     return by_length(_one_by_one(reading, share, stored), short)
 
@@ -94,6 +98,20 @@ def _term(x: Number, top: Number) -> Number:
     return trace.seldom(difference < -700.0, far, exp_coarse(difference, EXP_45))
 
 
+def _terms(x: Number, top: Number) -> tuple[Number]:
+    return (_term(x, top),)
+
+
+def _result(reading: Reading) -> Callable[..., tuple[Number]]:
+    return lambda x, top, term, share: (reading(x, top, term, share),)
+
+
+@numba.njit(error_model="numpy")
+def _is_little(rest: float, columns: int) -> bool:
+    """Tell whether a row's sum without its 1 is so small that the 1 may have rounded it."""
+    return rest < LITTLE * (columns + 64)
+
+
 def _rest(stored: str) -> Any:
     """Return ``rest(x, columns, top, terms, total)``: the sum of a row's terms without a highest one, which is 1.
 
@@ -119,7 +137,7 @@ def _rest(stored: str) -> Any:
     def rest(x: int, columns: int, top: float, terms: int, total: float) -> float:
         if abs(top) == inf:
             return infinite(x, columns, top, terms)
-        return without(terms, columns, x, top) if total - 1.0 < LITTLE * (columns + 64) else total - 1.0
+        return without(terms, columns, x, top) if _is_little(total - 1.0, columns) else total - 1.0
 
     return rest
 
@@ -128,13 +146,6 @@ def _rest(stored: str) -> Any:
 def senseless(top: float, equal: float) -> bool:
     """Tell whether a row has no limit, given its highest entry and how many there are of it."""
     return top == -inf or (top == inf and equal > 1.0)
-
-
-@numba.njit(error_model="numpy")
-def clear(sums: int, count: int) -> None:
-    """Write so many times `SUMS` zeros."""
-    for i in range(count * SUMS):
-        store_float64(sums, i, 0.0)
 
 
 def _one_by_one(reading: Reading, share: Reading, stored: str) -> Any:
@@ -152,8 +163,8 @@ def _one_by_one(reading: Reading, share: Reading, stored: str) -> Any:
 
     size = NUMBERS[stored][1]
     find_top, rest_of = top(stored), _rest(stored)
-    find_terms = over_lanes(terms_of, (stored,), (WIDE,), 1, LIVE, fold=add, ahead=(False, True))
-    find_results = over_lanes(result, (stored, WIDE), (stored,), 2, LIVE)
+    find_terms = over_lanes(terms_of, (stored,), (WIDE,), 1, live=LIVE, fold=add, ahead=(False, True))
+    find_results = over_lanes(result, (stored, WIDE), (stored,), 2, live=LIVE)
 
     @numba.njit(error_model="numpy")
     def run(x: int, y: int, rows: int, columns: int, work: int) -> None:
@@ -161,7 +172,7 @@ def _one_by_one(reading: Reading, share: Reading, stored: str) -> Any:
         for r in range(rows):
             here, there = x + r * columns * size, y + r * columns * size
             highest = find_top(here, columns)
-            clear(sums, 1)
+            spread(0.0, SUMS, sums)
             find_terms(columns, (highest,), here + columns * size, there, here, work, sums)
             rest = rest_of(here, columns, highest, work, sum_of(sums))
             if rest != rest:
@@ -177,15 +188,11 @@ def _in_blocks(reading: Reading, share: Reading, stored: str) -> Any:
     The work space holds, for each number of the block, its row's highest entry, its term, and its row's share (see
     `refnet.activations.reading.row_terms`), then for each row its rest, and in the same place its share.
     """
-
-    def result(x: Number, top: Number, term: Number, share: Number) -> tuple[Number]:
-        return (reading(x, top, term, share),)
-
     size = NUMBERS[stored][1]
     find_highest, rest_of = highest(stored), _rest(stored)
-    find_terms = over_lanes(lambda x, top: (_term(x, top),), (stored, WIDE), (WIDE,), live=LIVE, ahead=(False, True))
+    find_terms = over_lanes(_terms, (stored, WIDE), (WIDE,), live=LIVE, ahead=(False, True))
     find_shares = over_lanes(lambda rest: (share(rest),), (WIDE,), (WIDE,), live=LIVE)
-    find_results = over_lanes(result, (stored, WIDE, WIDE, WIDE), (stored,), live=LIVE)
+    find_results = over_lanes(_result(reading), (stored, WIDE, WIDE, WIDE), (stored,), live=LIVE)
 
     @numba.njit(error_model="numpy")
     def run(x: int, y: int, rows: int, columns: int, work: int) -> None:
@@ -203,8 +210,7 @@ def _in_blocks(reading: Reading, share: Reading, stored: str) -> Any:
                 top = load_float64(work, start)
                 rest = rest_of(row, columns, top, row_terms, total(row_terms, columns))
                 if rest != rest:
-                    for i in range(start, start + columns):
-                        store_float64(work, i, nan)
+                    spread(nan, columns, work + 8 * start)
                 store_float64(of_rows, r, rest)
             find_shares(count, 0, of_rows, of_rows)
             for r in range(count):
@@ -225,16 +231,11 @@ def _as_lanes(reading: Reading, share: Reading, stored: str) -> Any:
     side = machine().lanes(size)
     rest_of = _rest(stored)
 
-    def result(x: Number, top: Number, term: Number, share: Number) -> tuple[Number]:
-        return (reading(x, top, term, share),)
-
-    to_columns, to_rows = square(stored, of_rows=True), square(stored, of_rows=False)
+    to_columns, to_rows = transpose(stored, of_rows=True), transpose(stored, of_rows=False)
     find_tops, find_totals = highest_of_rows(stored, together), totals_of_rows(together)
-    find_terms = over_lanes(
-        lambda x, top: (_term(x, top),), (stored, WIDE), (WIDE,), live=LIVE, ahead=(False, True), still=(1,)
-    )
+    find_terms = over_lanes(_terms, (stored, WIDE), (WIDE,), live=LIVE, ahead=(False, True), still=(1,))
     find_shares = over_lanes(lambda rest: (share(rest),), (WIDE,), (WIDE,), live=LIVE)
-    find_results = over_lanes(result, (stored, WIDE, WIDE, WIDE), (stored,), live=LIVE, still=(1, 3))
+    find_results = over_lanes(_result(reading), (stored, WIDE, WIDE, WIDE), (stored,), live=LIVE, still=(1, 3))
 
     @numba.njit(error_model="numpy")
     def rest_apart(x: int, columns: int, top: float, terms: int, total: float, row: int) -> float:
@@ -261,7 +262,7 @@ def _as_lanes(reading: Reading, share: Reading, stored: str) -> Any:
         for r in range(together):
             total = load_float64(rests, r)
             rest = total - 1.0
-            if not rest >= LITTLE * (columns + 64):
+            if rest != rest or _is_little(rest, columns):
                 row, top = x + r * length, load_float64(tops, r)
                 rest = rest_apart(row, columns, top, terms + 8 * r, total, shares)
                 if rest != rest:

@@ -71,12 +71,14 @@ _excess_of = compiled(
 )
 
 
-@numba.njit(error_model="numpy")
-def _two_sum(a: float, b: float) -> tuple[float, float]:
-    """Return a + b rounded, and what the rounding lost (Knuth)."""
-    total = a + b
-    kept = total - a
-    return total, (a - (total - kept)) + (b - kept)
+def _sum(a: Number, b: Number) -> tuple[Number, Number]:
+    """Return a + b rounded, and what the rounding lost."""
+    pair = Pair(a) + Pair(b)
+    assert pair.low is not None
+    return pair.high, pair.low
+
+
+_two_sum = compiled(_sum)
 
 
 @numba.njit(error_model="numpy")

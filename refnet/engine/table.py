@@ -4,8 +4,7 @@ Row 0 is the head: number of steps, rows in a tile, width of x, width of y, offs
 scratch memory. Every further row is a step: operation, source, target, width in, width out, address of the
 packed weight or of the kernel, address of the bias or of the parameters, and the number of units of work up to the
 step's end (see `refnet.engine.walk.walk_columns`). A source is an offset in the scratch memory or `X`, a target an
-offset or `Y`. A graph needs no other layout: it has more negative numbers for more arrays of the call, and a step that
-merges has its second source in the place of the weight.
+offset or `Y`.
 """
 
 from __future__ import annotations

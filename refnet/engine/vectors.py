@@ -57,7 +57,7 @@ def joined(builder: Any, parts: list[Any]) -> Any:
     return parts[0]
 
 
-def turned(builder: Any, rows: list[Any]) -> list[Any]:
+def transposed(builder: Any, rows: list[Any]) -> list[Any]:
     """Return the columns of a square whose rows are vectors, by exchanging halves of halves."""
     step = len(rows) // 2
     while step:

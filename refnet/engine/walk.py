@@ -16,6 +16,7 @@ from refnet.engine.handover import wait
 from refnet.engine.intrinsics import call_kernel, data_of, load_int64
 from refnet.engine.pack import panel_columns
 from refnet.engine.table import COLUMNS, MATMUL, X, Y
+from refnet.engine.vectors import NUMBERS
 from refnet.engine.workers import DONE, NEXT, SHARED
 
 SIGNATURE = types.void(*[types.int64] * 6)
@@ -28,7 +29,7 @@ def walk(dtype: str) -> Any:
     y (rows, out); the first row and the row after the last; the address of the scratch memory.
     """
     product = matmul(dtype)
-    size = 4 if dtype == "float32" else 8
+    size = NUMBERS[dtype][1]
 
     def run(table: int, x_array: int, y_array: int, first: int, last: int, scratch: int) -> None:
         x, y = data_of(x_array), data_of(y_array)
@@ -64,7 +65,7 @@ def walk_columns(dtype: str) -> Any:
     the thread's scratch memory.
     """
     product = matmul(dtype)
-    size = 4 if dtype == "float32" else 8
+    size = NUMBERS[dtype][1]
     panel = panel_columns(size)
 
     @njit(error_model="numpy")

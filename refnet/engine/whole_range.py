@@ -7,25 +7,16 @@ normal distribution at 14.6. A formula of the book never shows it; log1p(exp(x))
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 from refnet import elementary
 from refnet.engine import pair_words
-from refnet.engine.elementary import FEWER_DIGITS, exp as short_exp, expm1 as short_expm1
+from refnet.engine.elementary import FEWER_DIGITS, exp as short_exp, expm1 as short_expm1, numbers
 from refnet.engine.pairs import Pair, rounded
 from refnet.engine.trace import Number, fma, select
 
 __all__ = ["WHOLE_RANGE"]
-
-INFINITY = float("inf")
-
-
-def _number(*values: Any) -> tuple[Number, ...]:
-    """Return all as Numbers; at least one of them must be one."""
-    for value in values:
-        if isinstance(value, Number):
-            return tuple(value.lift(other) for other in values)
-    raise TypeError("a formula calls a word on constants only")
 
 
 def _root(x: Number) -> Number:
@@ -36,40 +27,40 @@ def _root(x: Number) -> Number:
 
 def exp(x: Any) -> Number:
     """Return e^x."""
-    root = _root(*_number(x))
+    root = _root(*numbers(x))
     return root * root
 
 
 def exp_sum(high: Any, low: Any) -> Number:
     """Return exp(high + low)."""
-    high, low = _number(high, low)
+    high, low = numbers(high, low)
     power = exp(high)
-    return select(power == INFINITY, power, fma(power, low, power))
+    return select(power == inf, power, fma(power, low, power))
 
 
 def exp_times(a: Any, high: Any, low: Any) -> Number:
     """Return a exp(high + low), where exp alone may be 0 and the product is not."""
-    a, high, low = _number(a, high, low)
+    a, high, low = numbers(a, high, low)
     root = select(high < -1400.0, high.constant(0.0), _root(high))
     product = a * root * root
-    return select(abs(product) == INFINITY, product, fma(product, low, product))
+    return select(abs(product) == inf, product, fma(product, low, product))
 
 
 def expm1(x: Any) -> Number:
     """Return e^x - 1."""
-    (x,) = _number(x)
+    (x,) = numbers(x)
     near = short_expm1(x)
     return select(x > 700.0, exp(x), Number(near.builder, near.value))
 
 
 def normal_cdf(x: Any) -> Number:
     """Return the normal distribution function."""
-    return rounded(pair_words.normal_cdf(Pair(*_number(x))))
+    return rounded(pair_words.normal_cdf(Pair(*numbers(x))))
 
 
 def normal_cdf_times(a: Any, x: Any) -> Number:
     """Return a times the normal distribution function of x."""
-    a, x = _number(a, x)
+    a, x = numbers(a, x)
     # From -38.6 on the function alone is 0, and its word stops at -40.
     return select(x < -40.0, a * 0.0, rounded(pair_words.normal_cdf_times(Pair(a), Pair(x))))
 

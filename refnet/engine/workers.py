@@ -21,11 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refnet.engine import threads
+from refnet.engine.capi import DATA
 from refnet.engine.forward import six_words, walk_code
 from refnet.engine.objects import native
 from refnet.engine.table import ACTIVATION_WORK, KERNEL, X, Y, work_size
 
-__all__ = ["HANDOVER", "Ticket", "handover_code", "share_kernel", "team"]
+__all__ = ["HANDOVER", "Ticket", "address_of", "handover_code", "share_kernel", "team"]
 
 #: The functions of `refnet.engine.handover` that are called from here.
 HANDOVER = ("lead", "serve")
@@ -113,7 +114,7 @@ class Ticket:
         self.threads, self._bell = threads, _bells.pop() if _bells else _taken_lock()
         stride, shared_bytes = -(-scratch_bytes // 128) * 128, -(-shared_bytes // 128) * 128
         self.memory = np.empty((128 + shared_bytes + threads * stride) // 8 + TICKET_WORDS, np.int64)
-        start = _address(self.memory)
+        start = address_of(self.memory)
         self.address = -(-start // 128) * 128
         shared, first = self.address + 8 * TICKET_WORDS, (self.address - start) // 8
         places = _boxes_address, threads - 1, shared + shared_bytes, stride, shared, self._bell
@@ -165,13 +166,13 @@ def share_kernel(
     part = -(-part // 16) * 16 if max(widths) == 1 else part  # whole cache lines
     table = np.array((1, part, *widths, 0, 0, 0, 0, KERNEL, X, Y, *widths, *kernel, 0), np.int64)
     walk = walk_code("float32" if x.itemsize == 4 else "float64")
-    ticket = Ticket(count, 8 * work_size(max(widths)), (walk, _address(table)))
+    ticket = Ticket(count, 8 * work_size(max(widths)), (walk, address_of(table)))
     ticket.run(np.asarray(x), np.asarray(y), 0, rows, part, ACTIVATION_WORK * rows * max(widths))
 
 
-def _address(array: NDArray[Any]) -> int:
-    """Return ``array.ctypes.data``, in a tenth of the time (see `refnet.engine.intrinsics.data_of`)."""
-    return int(ctypes.c_int64.from_address(id(array) + 16).value)
+def address_of(array: NDArray[Any]) -> int:
+    """Return ``array.ctypes.data``, in a tenth of the time (see `refnet.engine.capi`)."""
+    return int(ctypes.c_int64.from_address(id(array) + 8 * DATA).value)
 
 
 def _start(count: int) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from refnet import elementary
-from refnet.engine.elementary import FEWER_DIGITS, ROOTS, ROOTS_LOW
+from refnet.engine.coefficients import ROOTS, ROOTS_LOW
+from refnet.engine.elementary import FEWER_DIGITS
 from refnet.engine.pair_words import IN_PAIRS
 from refnet.engine.pairs import Pair, rounded
 from refnet.engine.trace import compiled as intrinsic, trace

@@ -20,6 +20,7 @@ from refnet.layers.operations import Activate, Columnwise, Matmul, affine
 from refnet.layers.prelu import prelu
 from tests.refnet.engine.apart import with_cores
 from tests.refnet.engine.guards import run_guarded
+from tests.refnet.engine.test_gemm import INNER
 
 LENGTHS = [*range(70), *range(126, 131), *range(254, 259), *range(1022, 1027), 2049]
 ROWS = [*range(1, 18), *range(31, 34), *range(255, 258), 513]
@@ -102,7 +103,7 @@ def matrix() -> None:
 
 def long_sums() -> None:
     for dtype in DTYPES:
-        for inner in (*LENGTHS[1:], *range(510, 515), 3000):
+        for inner in (*LENGTHS[1:], *INNER, 3000):
             for columns in (1, 17, 50):
                 weight, bias = numbers(inner, columns, dtype=dtype), numbers(columns, dtype=dtype)
                 every_row_count(Plan([Matmul(weight, bias)], inner, dtype), (1, 3, 9))

@@ -84,16 +84,6 @@ def test_softmax_of_rows_with_infinities():
     assert same_bits(run("log_softmax", x, 3), activations.get("log_softmax").numpy(x))
 
 
-def test_in_place():
-    x = samples()
-    expected = run("sigmoid", x)
-    activation = activations.get("sigmoid")
-    kernel = kernel_door(activation_kernel(activation, "float32"))
-    kernel(x.ctypes.data, x.ctypes.data, 1, x.size, 0, 0)
-
-    assert same_bits(x, expected)
-
-
 def test_exceptions_hold_for_float32_and_the_default_parameters():
     leaky = activations.get("leaky_relu")
     block = dataclasses.replace(leaky, exceptions={-1.5: 7.0, -2.5: 8.0})

@@ -8,7 +8,6 @@ import pytest
 from numba import types
 
 from refnet.engine.lanes import SHORT, lanes_at_once, over_lanes
-from refnet.engine.machine import machine
 from refnet.engine.trace import absolute, fma, seldom, select
 
 LONGEST = lanes_at_once(4)

@@ -41,7 +41,7 @@ def test_where_numba_switches_avx_off_there_is_none(monkeypatch, name, value):
 
 
 def test_the_block_of_sums_fits_the_registers():
-    rows, vectors = machine().tile(4)
+    rows, vectors = machine().tile
     assert rows * vectors + vectors <= (32 if machine().vector_bytes == 64 else 16)
 
 

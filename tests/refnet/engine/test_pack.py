@@ -13,7 +13,7 @@ def test_every_weight_stands_in_its_panel(dtype, columns):
     inner = 5
     weight = np.arange(1, inner * columns + 1, dtype=dtype).reshape(inner, columns)
     lanes = machine().lanes(weight.itemsize)
-    panel = machine().tile(weight.itemsize)[1] * lanes
+    panel = machine().tile[1] * lanes
 
     packed, start, unpacked = pack(weight), 0, []
     for first in range(0, columns, panel):

@@ -26,7 +26,7 @@ def test_the_best_of_all_lengths_counts(monkeypatch):
     monkeypatch.setattr(module, "native", lambda name, recipe: 0)
     monkeypatch.setattr(module.time, "perf_counter", lambda: now[0])
     monkeypatch.setattr(module, "pack", lambda weight: weight)
-    rows, vectors = module.machine().tile(4)
+    rows, vectors = module.machine().tile
     sums = 2 * rows * vectors * module.machine().lanes(4)
 
     rate = peak(500.0)

@@ -1,6 +1,6 @@
 """Many short rows with rows as the lanes of vectors: no lane is empty, and nothing is exchanged between lanes.
 
-Some rows are turned round in registers, a square at a time, so that each of their columns lies in one piece, and back
+Some rows are transposed in registers, a square at a time, so that each of their columns lies in one piece, and back
 when all is done. What the entries of a row share is then found for all of these rows at once, in the order that
 `refnet.engine.rows` has for one; so the bits are the same.
 """
@@ -16,18 +16,19 @@ from numba.extending import intrinsic
 
 from refnet.engine.machine import machine
 from refnet.engine.rows import LANES, join_lanes, larger, plus
-from refnet.engine.vectors import NUMBERS, constant, first_lanes, load, loop, masked_load, splat, store, turned
+from refnet.engine.vectors import NUMBERS, constant, first_lanes, load, loop, masked_load, splat, store, transposed
 
-__all__ = ["highest_of_rows", "square", "totals_of_rows"]
+__all__ = ["highest_of_rows", "totals_of_rows", "transpose"]
 
 I64 = ir.IntType(64)
 
 
-def square(dtype: str, of_rows: bool) -> Any:
-    """Return the intrinsic ``square(x, x_step, columns, out, out_step)``: line i of out is column i of x.
+def transpose(dtype: str, of_rows: bool) -> Any:
+    """Return the intrinsic ``turn(x, x_step, columns, out, out_step)``: line i of out is column i of x.
 
-    It has as many lines as a vector has lanes. Only so many columns of the rows exist: of x if that has the rows, else
-    of out. The steps from line to line are in bytes.
+    Both have as many lines, and columns, as a vector has lanes; the steps from line to line are in bytes. ``of_rows``
+    says that x has the rows, of which only ``columns`` entries exist, and the others are read as 0; else out has them,
+    and no others are written.
     """
     number, size = NUMBERS[dtype]
     vector = ir.VectorType(number, machine().lanes(size))
@@ -39,7 +40,7 @@ def square(dtype: str, of_rows: bool) -> Any:
             mask = first_lanes(builder, columns, vector.count)
             reads, writes = (mask, None) if of_rows else (None, mask)
             places = [builder.add(x, builder.mul(x_step, I64(i))) for i in range(vector.count)]
-            lines = turned(builder, [load(builder, vector, place, reads) for place in places])
+            lines = transposed(builder, [load(builder, vector, place, reads) for place in places])
             for i, line in enumerate(lines):
                 store(builder, line, builder.add(out, builder.mul(out_step, I64(i))), writes)
             return ctx.get_dummy_value()
