@@ -21,6 +21,7 @@ from refnet.elementary import (
     hyperbola_gap,
     hyperbola_gap_coarse,
     log1p_unit,
+    log1p_unit_coarse,
     maximum,
     minimum,
     ratio,
@@ -89,7 +90,14 @@ def softplus(x: Any) -> Any:
     >>> activations.softplus([-20.0, 0.0, 20.0])
     array([2.0611537e-09, 6.9314718e-01, 2.0000000e+01], dtype=float32)
     """
-    return maximum(x, 0.0) + log1p_unit(exp(-absolute(x)))
+
+    def short(x: Any) -> Any:
+        return maximum(x, 0.0) + log1p_unit_coarse(exp_coarse(within(-absolute(x), -87.0, 0.0)))
+
+    def usual(x: Any) -> Any:
+        return maximum(x, 0.0) + log1p_unit(exp(-absolute(x)))
+
+    return shortcut(x, 0.0, 87.0, short, 35, usual)
 
 
 @activation(
@@ -227,7 +235,14 @@ def log_sigmoid(x: Any) -> Any:
     >>> activations.log_sigmoid([-20.0, 0.0, 20.0])
     array([-2.0000000e+01, -6.9314718e-01, -2.0611537e-09], dtype=float32)
     """
-    return -(maximum(-x, 0.0) + log1p_unit(exp(-absolute(x))))
+
+    def short(x: Any) -> Any:
+        return minimum(x, 0.0) - log1p_unit_coarse(exp_coarse(within(-absolute(x), -87.0, 0.0)))
+
+    def usual(x: Any) -> Any:
+        return -(maximum(-x, 0.0) + log1p_unit(exp(-absolute(x))))
+
+    return shortcut(x, 0.0, 87.0, short, 35, usual)
 
 
 def _squareplus_exact(m: Any, x: Any, b: float) -> Any:

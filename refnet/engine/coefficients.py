@@ -115,6 +115,16 @@ LOG_UNIT = (
     0.6666666666666666,
 )
 
+#: The same; error 2^-36 of the logarithm
+LOG_UNIT_36 = (
+    0.20788269330075204,
+    0.17464539809175522,
+    0.22264725215937278,
+    0.2857030523774091,
+    0.40000010775678546,
+    0.666666666500131,
+)
+
 #: exp(a^2 / 2) times the normal distribution function of -a: numerator and denominator, in a; error 2^-55
 TAIL = (
     (

@@ -28,6 +28,7 @@ from refnet.engine.coefficients import (
     LN2_LO,
     LOG,
     LOG_UNIT,
+    LOG_UNIT_36,
     ROOTS,
     ROOTS_LOW,
     TAIL,
@@ -225,11 +226,16 @@ def log1p(x: Any) -> Number:
     return select(x > -1.0, y, select(x == -1.0, x.constant(-inf), x.constant(nan)))
 
 
-def log1p_unit(x: Any) -> Number:
+def log1p_unit(x: Any, coefficients: tuple[float, ...] = LOG_UNIT) -> Number:
     """Return log(1 + x) = 2 artanh(x / (2 + x)) for 0 <= x <= 1: no exponent to take apart."""
     (x,) = numbers(x)
     s = over_sum(x, x.constant(2.0), x)
-    return s * fma(polynomial(LOG_UNIT, s * s), s * s, 2.0)
+    return s * fma(polynomial(coefficients, s * s), s * s, 2.0)
+
+
+def log1p_unit_coarse(x: Any) -> Number:
+    """Return the same to 2^-36 of it."""
+    return log1p_unit(x, LOG_UNIT_36)
 
 
 def normal_cdf(x: Any) -> Number:
@@ -308,6 +314,7 @@ FEWER_DIGITS: dict[Callable[..., Any], Callable[..., Number]] = {
     elementary.hyperbola_gap_coarse: hyperbola_gap_coarse,
     elementary.log1p: log1p,
     elementary.log1p_unit: log1p_unit,
+    elementary.log1p_unit_coarse: log1p_unit_coarse,
     elementary.maximum: maximum,
     elementary.minimum: minimum,
     elementary.normal_cdf: normal_cdf,

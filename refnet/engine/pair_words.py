@@ -244,6 +244,7 @@ IN_PAIRS: dict[Callable[..., Any], Callable[..., Pair]] = {
     elementary.hyperbola_gap_coarse: hyperbola_gap,
     elementary.log1p: log1p,
     elementary.log1p_unit: log1p_unit,
+    elementary.log1p_unit_coarse: log1p_unit,
     elementary.maximum: pairs.maximum,
     elementary.minimum: pairs.minimum,
     elementary.normal_cdf: normal_cdf,

@@ -73,6 +73,7 @@ WHOLE_RANGE: dict[Callable[..., Any], Callable[..., Number]] = FEWER_DIGITS | {
     elementary.exp_times: exp_times,
     elementary.expm1: expm1,
     elementary.expm1_coarse: expm1,
+    elementary.log1p_unit_coarse: FEWER_DIGITS[elementary.log1p_unit],
     elementary.normal_cdf: normal_cdf,
     elementary.normal_cdf_times: normal_cdf_times,
 }
