@@ -19,9 +19,13 @@ import refnet
 from refnet.activations import Activation
 from refnet.errors import ArgumentError, DTypeError, RefnetError, ShapeError, UnsupportedError, did_you_mean
 
-__all__ = ["NAMES", "ActivationRunner", "RunnerError", "get"]
+__all__ = ["NAMES", "ActivationRunner", "LacksError", "RunnerError", "get"]
 
 Call = Callable[[Activation, NDArray[Any]], NDArray[Any]]
+
+
+class LacksError(UnsupportedError):
+    """A runner has no such activation, or not with these parameters."""
 
 
 class RunnerError(RefnetError, RuntimeError):
@@ -51,7 +55,7 @@ class ActivationRunner:
 
         Raises
         ------
-        UnsupportedError
+        LacksError
             If the runner does not have this activation.
         ShapeError, DTypeError
             If it returns another shape or dtype than it was given.
@@ -97,7 +101,7 @@ def _keras(activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
     try:
         return keras_activations.call(activation, x)
     except AttributeError as error:
-        raise UnsupportedError(f"activation {activation.name!r}: this Keras does not have it ({error})") from error
+        raise LacksError(f"activation {activation.name!r}: this Keras does not have it ({error})") from error
 
 
 def _keras_fused(activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
@@ -117,6 +121,8 @@ def _keras_xla(activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
 
 def _torch(activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
     torch = importlib.import_module("torch")
+    if activation.name == "linear":
+        raise LacksError("activation 'linear': torch.nn.functional.linear is the matrix product, not the identity")
     return np.asarray(_peer(torch.nn.functional, activation, "torch.nn.functional")(torch.from_numpy(x)).numpy())
 
 
@@ -127,26 +133,30 @@ def _jax(activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
 
 
 def _peer(module: Any, activation: Activation, where: str) -> Callable[[Any], Any]:
-    """Return the function of the same name or alias; with parameters at their defaults its meaning is the same."""
+    """Return the function of the same name or alias, underscores or not, with the book's parameters.
+
+    Defaults differ (leaky_relu, gelu), so that every parameter is given that the signature names. A function without
+    a signature, or without the parameter, has the book's default.
+    """
+    names = (activation.name, *activation.aliases)
+    spellings = (*names, *(name.replace("_", "") for name in names))
+    function = next((each for name in spellings if callable(each := getattr(module, name, None))), None)
+    if function is None:
+        raise LacksError(f"activation {activation.name!r}: {where} has none of that name")
+    accepted = _accepted(function)
+    given = {key: each for key, each in activation.parameters.items() if key in accepted}
     changed = {key: each for key, each in activation.parameters.items() if each != activation.defaults[key]}
-    for name in (activation.name, *activation.aliases):
-        function = getattr(module, name, None)
-        if callable(function) and not changed:
-            return _exact_form(function)
-    raise UnsupportedError(
-        f"activation {activation.name!r}{f' with {changed}' if changed else ''}: {where} has none of that name"
-    )
+    if not changed.keys() <= given.keys():
+        raise LacksError(f"activation {activation.name!r} with {changed}: {where} does not take these parameters")
+    return (lambda x: function(x, **given)) if given else function
 
 
-def _exact_form(function: Any) -> Callable[[Any], Any]:
-    """Return the function with ``approximate=False`` where that is not what it does by itself (jax.nn.gelu)."""
+def _accepted(function: Callable[..., Any]) -> Mapping[str, Any]:
+    """Return the parameters that a signature names; none if there is no signature, as of builtin functions."""
     try:
-        parameter = inspect.signature(function).parameters.get("approximate")
+        return inspect.signature(function).parameters
     except (TypeError, ValueError):
-        return function  # type: ignore[no-any-return]
-    if parameter is None or parameter.default is not True:
-        return function  # type: ignore[no-any-return]
-    return lambda x: function(x, approximate=False)
+        return {}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -81,19 +81,30 @@ def run(options: argparse.Namespace) -> int:
         results.read(options.json)
     console, errors = report.console(), report.console(stderr=True)
     found: list[Result] = []
+    lacking: list[str] = []
     for activation in chosen:
-        result = _one(options, activation, errors)
+        try:
+            result = _one(options, activation, errors)
+        except runners.LacksError:
+            if not options.all:
+                raise
+            lacking.append(activation.name)
+            continue
         found.append(result)
         if options.details or len(chosen) == 1:
             console.print(f"[bold]{result.task.title}[/bold]  {options.dtype}, {runner.name}")
             for part in report.details(result):
                 console.print(part, highlight=False)
+    if not found:
+        raise runners.LacksError(f"runner {runner.name!r} has none of the activations; accepted: one that has some")
     if options.exhaustive:
         _tidy(options.checkpoints, found)
     console.print(report.summary(found), highlight=False)
     for result in found:
         for text in report.violations(result):
             console.print(text, highlight=False, markup=False)
+    if lacking:
+        console.print(f"skipped, as {runner.name} does not have them: {', '.join(lacking)}", soft_wrap=True)
     allowed = 1.0 if options.max_ulp is None and options.dtype == "float64" else options.max_ulp
     wrong = [each.task.title for each in found if not report.passed(each, allowed)]
     bound = "correctly rounded" if allowed is None else f"within {allowed:g} ulp"

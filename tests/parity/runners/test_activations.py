@@ -107,20 +107,47 @@ def test_a_package_that_is_missing_is_named(monkeypatch):
 
 def test_a_peer_without_the_function_is_no_comparison():
     nothing = types.SimpleNamespace()
-    with pytest.raises(UnsupportedError, match=r"activation 'tanh': there has none of that name"):
+    with pytest.raises(runners.LacksError, match=r"activation 'tanh': there has none of that name"):
         runners._peer(nothing, TANH, "there")
     peer = types.SimpleNamespace(tanh=np.tanh)
     assert runners._peer(peer, TANH, "there") is np.tanh
     slope = activations.REGISTRY["leaky_relu"].with_parameters(negative_slope=0.5)
-    with pytest.raises(UnsupportedError, match="negative_slope"):
+    with pytest.raises(runners.LacksError, match=r"'leaky_relu' with \{'negative_slope': 0\.5\}: there does not take"):
         runners._peer(types.SimpleNamespace(leaky_relu=np.abs), slope, "there")
 
 
-def test_a_peer_is_asked_for_its_exact_form():
+def test_a_peer_has_other_spellings():
+    peer = types.SimpleNamespace(hardswish=np.abs)
+    assert runners._peer(peer, activations.REGISTRY["hard_silu"], "there") is np.abs
+
+
+def test_a_peer_is_given_the_books_parameters():
     def gelu(x, approximate=True):
         return "rough" if approximate else "exact"
 
-    assert runners._peer(types.SimpleNamespace(gelu=gelu), activations.REGISTRY["gelu"], "there")(1) == "exact"
+    def leaky_relu(x, negative_slope=0.01):
+        return negative_slope * x
+
+    peer, leaky = types.SimpleNamespace(gelu=gelu, leaky_relu=leaky_relu), activations.REGISTRY["leaky_relu"]
+    assert runners._peer(peer, activations.REGISTRY["gelu"], "there")(1) == "exact"
+    assert runners._peer(peer, leaky, "there")(-1) == -0.2
+    assert runners._peer(peer, leaky.with_parameters(negative_slope=0.5), "there")(-1) == -0.5
+
+
+def test_linear_of_torch_is_the_matrix_product(monkeypatch):
+    torch = types.ModuleType("torch")
+    torch.nn = types.SimpleNamespace(functional=types.SimpleNamespace(linear=np.matmul))
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    runner = runners.ActivationRunner("torch", {}, runners.NAMES["torch"].call)
+    with pytest.raises(runners.LacksError, match="is the matrix product, not the identity"):
+        runner(activations.REGISTRY["linear"], X)
+
+
+@pytest.mark.parametrize("name", ["torch", "jax"])
+def test_leaky_relu_of_a_peer_has_the_books_slope(name):
+    pytest.importorskip(name)
+    y = runners.get(name)(activations.REGISTRY["leaky_relu"], X)
+    assert np.allclose(y, [-0.7, -0.2, 0.25, 2.0, 7.0], rtol=1e-6)
 
 
 @pytest.mark.keras

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from parity.cli import main
-from parity.sweep import cli, pool, run
+from parity.runners import activations as runners
+from parity.sweep import cli, job, pool, run
 from refnet import activations
 from refnet.errors import ArgumentError
 from tests.parity.sweep.common import ELEMENTWISE, PLANTED, ROOT, half_task
@@ -61,6 +63,49 @@ def test_float64_may_be_off_by_one_ulp(capsys):
 
 def test_all_are_the_elementwise_ones_of_the_book(monkeypatch):
     assert [each.name for each in cli._chosen([], True)] == ELEMENTWISE
+
+
+def lacking(monkeypatch, there):
+    """Have the runner numpy lack all activations but those named."""
+
+    def call(activation, x):
+        if activation.name not in there:
+            raise runners.LacksError(f"activation {activation.name!r}: not there")
+        return activation.numpy(x)
+
+    monkeypatch.setitem(runners.NAMES, "numpy", dataclasses.replace(runners.NAMES["numpy"], call=call))
+    job._runner.cache_clear()
+
+
+@pytest.fixture
+def few(monkeypatch):
+    lacking(monkeypatch, ("relu", "tanh"))
+    yield
+    job._runner.cache_clear()
+
+
+@pytest.mark.usefixtures("few")
+def test_all_skips_what_the_runner_lacks_and_says_so(capsys):
+    code, out, err = sweep(capsys, "--all", "--dtype", "float16", "--runner", "numpy")
+    assert (code, err) == (0, "")
+    *_, skipped, last = out.rstrip().splitlines()
+    names = ", ".join(name for name in ELEMENTWISE if name not in ("relu", "tanh"))
+    assert skipped == f"skipped, as numpy does not have them: {names}"
+    assert last == "2 of 2 correctly rounded throughout"
+
+
+@pytest.mark.usefixtures("few")
+def test_a_function_that_is_asked_for_is_not_skipped(capsys):
+    code, _, err = sweep(capsys, "relu", "relu6", "--dtype", "float16", "--runner", "numpy")
+    assert (code, err) == (2, "parity: activation 'relu6': not there\n")
+
+
+@pytest.mark.usefixtures("few")
+def test_a_runner_that_lacks_all_is_an_error(capsys, monkeypatch):
+    lacking(monkeypatch, ())
+    code, out, err = sweep(capsys, "--all", "--dtype", "float16", "--runner", "numpy")
+    assert (code, out) == (2, "")
+    assert err == "parity: runner 'numpy' has none of the activations; accepted: one that has some\n"
 
 
 @pytest.mark.parametrize(
