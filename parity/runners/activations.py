@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import refnet
+from parity.ulp import FORMATS
 from refnet.activations import Activation
 from refnet.errors import ArgumentError, DTypeError, RefnetError, ShapeError, UnsupportedError, did_you_mean
 
@@ -44,11 +45,22 @@ class ActivationRunner:
         Versions of what takes part.
     call : callable
         ``call(activation, x)`` returns an array of x's shape and dtype.
+    refuses : tuple of str
+        The formats that it cannot compute in.
     """
 
     name: str
     versions: Mapping[str, str]
     call: Call
+    refuses: tuple[str, ...] = ()
+
+    def require(self, dtype: str) -> None:
+        """Raise a DTypeError if the runner cannot compute in a format."""
+        if dtype in self.refuses:
+            raise DTypeError(
+                f"runner {self.name!r}: Keras computes {dtype} in float32 there; accepted: another runner, or"
+                f" {', '.join(name for name in FORMATS if name not in self.refuses)}"
+            )
 
     def __call__(self, activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
         """Return the activation of ``x``.
@@ -58,10 +70,11 @@ class ActivationRunner:
         LacksError
             If the runner does not have this activation.
         ShapeError, DTypeError
-            If it returns another shape or dtype than it was given.
+            If it returns another shape or dtype than it was given, or cannot compute in the dtype.
         RunnerError
             If it fails.
         """
+        self.require(x.dtype.name)
         try:
             with np.errstate(all="ignore"):  # a sweep passes everything, signalling NaNs and overflows too
                 y = np.asarray(self.call(activation, x))
@@ -164,6 +177,7 @@ class _Known:
     call: Call
     packages: tuple[str, ...]
     backend: str | None = None
+    refuses: tuple[str, ...] = ()
 
 
 #: The runners that have a name; anything else is ``module:function``.
@@ -174,8 +188,9 @@ NAMES: dict[str, _Known] = {
     "keras": _Known(_keras, ("keras", "tensorflow"), "tensorflow"),
     "keras-xla": _Known(_keras_xla, ("keras", "tensorflow"), "tensorflow"),
     "keras-predict": _Known(_keras_fused, ("keras", "tensorflow"), "tensorflow"),
-    "keras-numpy": _Known(_keras, ("keras",), "numpy"),
-    "keras-jax": _Known(_keras, ("keras", "jax"), "jax"),
+    # This backend takes its Fourier transforms from that of jax, which brings scipy, and erf from scipy.
+    "keras-numpy": _Known(_keras, ("keras", "jax", "scipy"), "numpy", ("float64",)),
+    "keras-jax": _Known(_keras, ("keras", "jax"), "jax", ("float64",)),
     "keras-torch": _Known(_keras, ("keras", "torch"), "torch"),
     "torch": _Known(_torch, ("torch",)),
     "jax": _Known(_jax, ("jax",)),
@@ -212,7 +227,7 @@ def get(name: str) -> ActivationRunner:
             raise UnsupportedError(f"runner {name!r}: {package} is not installed; install it and try again")
     if known.backend:
         _load_keras(name, known.backend)
-    return ActivationRunner(name, _versions(("numpy", *known.packages)), known.call)
+    return ActivationRunner(name, _versions(("numpy", *known.packages)), known.call, known.refuses)
 
 
 def _load_keras(name: str, backend: str) -> None:

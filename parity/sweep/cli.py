@@ -77,6 +77,7 @@ def run(options: argparse.Namespace) -> int:
     _check(options)
     chosen = _chosen(options.names, options.all)
     runner = runners.get(options.runner)  # what is missing is said before anything is computed
+    runner.require(options.dtype)
     if options.json:
         results.read(options.json)
     console, errors = report.console(), report.console(stderr=True)

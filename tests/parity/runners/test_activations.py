@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import subprocess
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from parity.runners import activations as runners
 from refnet import activations
 from refnet.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
 
+ROOT = Path(__file__).resolve().parents[3]
 X = np.float32([-3.5, -1.0, 0.25, 2.0, 7.0])
 TANH = activations.REGISTRY["tanh"]
 
@@ -148,6 +151,37 @@ def test_leaky_relu_of_a_peer_has_the_books_slope(name):
     pytest.importorskip(name)
     y = runners.get(name)(activations.REGISTRY["leaky_relu"], X)
     assert np.allclose(y, [-0.7, -0.2, 0.25, 2.0, 7.0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["keras-numpy", "keras-jax"])
+def test_what_keras_would_make_float32_is_refused(name):
+    runner = runners.ActivationRunner(name, {}, lambda activation, x: x, runners.NAMES[name].refuses)
+    said = f"^runner '{name}': Keras computes float64 in float32 there; accepted: another runner, or float16, "
+    with pytest.raises(DTypeError, match=said):
+        runner(TANH, X.astype(np.float64))
+    assert runner(TANH, X) is X
+
+
+@pytest.mark.keras
+def test_keras_on_numpy_computes_in_a_process_of_its_own():
+    packages = runners.NAMES["keras-numpy"].packages
+    assert {"jax", "scipy"} <= set(packages)  # what that backend imports
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+    code = (
+        "import numpy as np\n"
+        "from parity.runners import activations as runners\n"
+        "from refnet import activations\n"
+        "runner, x = runners.get('keras-numpy'), np.float32([-3.5, -1.0, 0.25, 2.0])\n"
+        "for name in ('gelu', 'tanh'):\n"
+        "    y = activations.REGISTRY[name].numpy(x)\n"
+        "    assert np.allclose(runner(activations.REGISTRY[name], x), y, atol=1e-6), name\n"
+        "print(*sorted(runner.versions))\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.split() == sorted({"refnet", "numpy", *packages})
 
 
 @pytest.mark.keras

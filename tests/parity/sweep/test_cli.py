@@ -94,6 +94,15 @@ def test_all_skips_what_the_runner_lacks_and_says_so(capsys):
     assert last == "2 of 2 correctly rounded throughout"
 
 
+def test_a_dtype_that_the_runner_refuses_is_said_before_the_sweep(capsys, monkeypatch):
+    refusing = dataclasses.replace(runners.NAMES["numpy"], refuses=("float64",))
+    monkeypatch.setitem(runners.NAMES, "numpy", refusing)
+    monkeypatch.setattr(cli, "task_for", None)
+    code, out, err = sweep(capsys, "tanh", "--dtype", "float64", "--runner", "numpy")
+    assert (code, out) == (2, "")
+    assert err.startswith("parity: runner 'numpy': Keras computes float64 in float32 there; accepted: ")
+
+
 @pytest.mark.usefixtures("few")
 def test_a_function_that_is_asked_for_is_not_skipped(capsys):
     code, _, err = sweep(capsys, "relu", "relu6", "--dtype", "float16", "--runner", "numpy")
