@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from parity.ulp import format_of, from_bits
 from refnet import activations
 from refnet.activations import Activation
 
-__all__ = ["Task", "activation_of", "chunks", "model_of", "run_chunk"]
+__all__ = ["Task", "activation_of", "chunks", "model_of", "run_chunk", "title"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,9 +59,24 @@ class Task:
     @property
     def title(self) -> str:
         """The function as the user would write it."""
-        defaults = activations.REGISTRY[self.activation].parameters
-        given = ", ".join(f"{key}={each:g}" for key, each in self.parameters if each != defaults[key])
-        return f"{self.activation}({given})" if given else self.activation
+        return title(self.activation, dict(self.parameters))
+
+
+def title(name: str, parameters: Mapping[str, float]) -> str:
+    """Return a function as the user would write it: parameters only where they are not the defaults.
+
+    Examples
+    --------
+    >>> title("leaky_relu", {"negative_slope": 0.3}), title("gelu", {"approximate": True})
+    ('leaky_relu(negative_slope=0.3)', 'gelu(approximate=True)')
+    """
+    defaults = activations.REGISTRY[name].parameters
+    given = ", ".join(
+        f"{key}={each if isinstance(each, bool) else format(each, 'g')}"
+        for key, each in parameters.items()
+        if each != defaults.get(key)
+    )
+    return f"{name}({given})" if given else name
 
 
 def chunks(task: Task) -> list[tuple[int, int]]:

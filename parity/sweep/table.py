@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from parity.sweep import results
+from parity.sweep import job, results
 from parity.sweep.report import number
 from parity.ulp import CLASSES, FORMATS
 from refnet import activations
@@ -37,17 +37,15 @@ This page is made from `results/accuracy.json` by `python -m parity.sweep.table`
 
 
 def title(entry: dict[str, Any]) -> str:
-    """Return the function of an entry as the user would write it: parameters only where they are not the defaults.
+    """Return the function of an entry as the user would write it.
 
     Examples
     --------
     >>> title({"activation": "leaky_relu", "parameters": {"negative_slope": 0.3}})
     'leaky_relu(negative_slope=0.3)'
     """
-    defaults = activations.REGISTRY[entry["activation"]].parameters
     values = {key: float("inf") if value is None else value for key, value in entry["parameters"].items()}
-    given = ", ".join(f"{key}={value:g}" for key, value in values.items() if value != defaults.get(key))
-    return f"{entry['activation']}({given})" if given else str(entry["activation"])
+    return job.title(entry["activation"], values)
 
 
 def table(entries: Sequence[dict[str, Any]], places: bool = True) -> str:
@@ -92,8 +90,9 @@ def _cells(entry: dict[str, Any] | None) -> list[str]:
     worst = _worst(entry)
     if worst is None:
         return [f"{entry['misrounded']:,}", "–", "–"]
-    where = f"{number(int(worst[0], 16), entry['dtype'])} (`{worst[0]}`)" if float(worst[3]) else "–"
-    return [f"{entry['misrounded']:,}", ulps(float(worst[3])), where]
+    bits, got, _, error = worst
+    where = f"{number(int(bits, 16), entry['dtype'])} (`{bits}`)" if float(error) else "–"
+    return [f"{entry['misrounded']:,}", ulps(float(error), number(int(got, 16), entry["dtype"])), where]
 
 
 def _worst(entry: dict[str, Any]) -> list[Any] | None:
@@ -102,16 +101,18 @@ def _worst(entry: dict[str, Any]) -> list[Any] | None:
     return max(there, key=lambda each: (abs(float(each[3])), -int(each[0], 16)), default=None)
 
 
-def ulps(error: float) -> str:
-    """Return an error for a table: short, and never rounded down to a half when it is more.
+def ulps(error: float, got: str) -> str:
+    """Return the error of a result for a table: short, and never rounded down to a half when it is more.
 
     Examples
     --------
-    >>> ulps(-0.5), ulps(0.500000001), ulps(5.94), ulps(float("inf"))
-    ('-0.5', '+0.500000001', '+5.94', 'a number for NaN')
+    >>> ulps(-0.5, "2"), ulps(0.500000001, "2"), ulps(5.94, "2")
+    ('-0.5', '+0.500000001', '+5.94')
+    >>> ulps(float("inf"), "nan"), ulps(float("inf"), "2")
+    ('NaN for a number', 'a number for NaN')
     """
     if error in (float("inf"), float("-inf")):
-        return "a number for NaN"
+        return "NaN for a number" if got == "nan" else "a number for NaN"
     if not error:
         return "0"
     text = f"{error:+.4g}"

@@ -5,6 +5,7 @@ import json
 import pickle
 
 from parity.sweep import job, tally
+from parity.sweep.cli import parse_name
 from parity.sweep.run import task_for
 from refnet import activations
 from tests.parity.sweep.common import half_task
@@ -38,6 +39,15 @@ def test_a_task_says_its_parameters_only_if_they_are_unusual():
     assert task.title == "leaky_relu(negative_slope=0.25)"
     assert job.activation_of(task).parameters == {"negative_slope": 0.25}
     assert pickle.loads(pickle.dumps(task)) == task
+
+
+def test_a_title_can_be_typed():
+    for activation in (
+        activations.REGISTRY["gelu"].with_parameters(approximate=True),
+        activations.REGISTRY["elu"].with_parameters(alpha=0.5),
+    ):
+        found = parse_name(task_for(activation, "float16", "numpy").title)
+        assert (found.name, found.parameters) == (activation.name, activation.parameters)
 
 
 def test_the_model_of_a_task_is_made_once():

@@ -30,6 +30,20 @@ def test_a_row_per_function_in_the_order_of_the_book(entries):
     assert lines[3].startswith("| `relu6` | – | – | – |")
 
 
+@pytest.mark.parametrize(
+    ("got", "right", "words"),
+    [("0x7e00", "0x3c00", "NaN for a number"), ("0x3c00", "0x7e00", "a number for NaN")],
+)
+def test_a_nan_is_named_on_the_side_where_it_is(entries, got, right, words):
+    entry = json.loads(json.dumps(entries[0]))
+    entry["classes"]["special"]["worst"] = ["0x7c00", got, right, "inf"]
+    assert f"| {words} | inf (`0x7c00`) |" in table.table([entry])
+
+
+def test_a_flag_is_true_or_false():
+    assert table.title({"activation": "gelu", "parameters": {"approximate": True}}) == "gelu(approximate=True)"
+
+
 def test_the_page_says_what_it_was_made_with(entries):
     text = table.page(entries)
     assert "## float16, all 65,536 inputs" in text
