@@ -16,6 +16,7 @@ from multiprocessing import connection
 from typing import Any
 from urllib.parse import urlsplit
 
+import refnet
 from parity.sweep.job import Task, run_chunk
 from refnet.errors import RefnetError, UnsupportedError
 
@@ -102,14 +103,15 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 def on_cluster(task: Task, chunks: list[Chunk], address: str) -> Iterator[dict[str, Any]]:
     """Run the chunks on the workers of a running dask.distributed scheduler.
 
-    The workers need refnet and what the runner needs. Chunks of a worker that is lost run again on another.
+    The scheduler and the workers need this refnet, the workers also what the runner needs. Chunks of a worker that
+    is lost run again on another.
 
     Raises
     ------
     UnsupportedError
         If dask.distributed is not installed.
     WorkerError
-        If the scheduler cannot be reached, has no workers, or gives up on a chunk.
+        If the scheduler cannot be reached, has no workers or another refnet, or gives up on a chunk.
     """
     try:
         distributed = importlib.import_module("distributed")
@@ -164,8 +166,9 @@ def _gather(distributed: Any, client: Any, task: Task, chunks: list[Chunk], addr
     except TimeoutError as error:
         raise WorkerError(f"scheduler {address!r} has no workers; start some and try again") from error
     plain = dataclasses.asdict(task)
-    sent = [client.submit(run_chunk, plain, start, stop, pure=False, retries=3) for start, stop in chunks]
+    sent: list[Any] = []
     try:
+        sent += [client.submit(run_chunk, plain, start, stop, pure=False, retries=3) for start, stop in chunks]
         for future in distributed.as_completed(sent, loop=client.loop):
             yield future.result()
             future.release()
@@ -177,6 +180,12 @@ def _gather(distributed: Any, client: Any, task: Task, chunks: list[Chunk], addr
         raise WorkerError(f"scheduler {address!r} went away before the sweep was done") from error
     except ImportError as error:
         raise WorkerError(f"scheduler {address!r}: a worker cannot import what it needs ({error})") from error
+    except Exception as error:  # whatever a scheduler or worker without refnet, or with another, raises
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise WorkerError(
+            f"scheduler {address!r}: a chunk cannot run there ({reason}); accepted: a scheduler and workers with the"
+            f" refnet of this process, {refnet.__version__}"
+        ) from error
     finally:
         with contextlib.suppress(Exception):
             client.cancel(sent)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from pathlib import Path
 
 import pytest
@@ -102,23 +103,24 @@ def free_port():
 
 
 @contextlib.contextmanager
-def cluster(folder, workers=2):
+def cluster(folder, workers=2, scheduler_path=ROOT):
     """Yield the scheduler's address and the workers' processes."""
     pytest.importorskip("distributed", reason="dask.distributed is not installed: pip install 'refnet[dask]'")
     address = f"tcp://127.0.0.1:{free_port()}"
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
 
-    def start(module, *arguments):
+    def start(module, *arguments, path=ROOT):
         return subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             cwd=folder,
-            env=environment,
+            env=os.environ | {"PYTHONPATH": str(path), "PYTHONWARNINGS": "ignore"},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
 
     scheduler = start(
-        "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", address.rpartition(":")[2], "--no-dashboard"
+        "distributed.cli.dask_scheduler",
+        *("--host", "127.0.0.1", "--port", address.rpartition(":")[2], "--no-dashboard"),
+        path=scheduler_path,
     )
     one = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--death-timeout", "60")
     running = [start("distributed.cli.dask_worker", address, *one) for _ in range(workers)]
@@ -211,6 +213,42 @@ def test_a_scheduler_without_workers_is_one_sentence(tmp_path, monkeypatch):
         monkeypatch.setattr(pool, "_PATIENCE", 3)
         with pytest.raises(pool.WorkerError, match="has no workers; start some and try again"):
             list(pool.on_cluster(task, job.chunks(task), address))
+
+
+@quietly
+def test_a_scheduler_without_refnet_is_one_sentence(tmp_path):
+    task, nothing = half_task(), tmp_path / "parity"
+    nothing.mkdir()
+    (nothing / "__init__.py").write_text("raise ImportError('not here')\n")
+    said = "accepted: a scheduler and workers with the refnet of this process"
+    with (
+        cluster(tmp_path, workers=1, scheduler_path=tmp_path) as (address, _),
+        pytest.raises(pool.WorkerError, match=said) as caught,
+    ):
+        list(pool.on_cluster(task, job.chunks(task)[:2], address))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("raised", [TypeError("Task() got an unexpected\nargument"), ValueError("of dask")])
+def test_whatever_a_cluster_raises_is_one_sentence(raised):
+    def fails():
+        raise raised
+
+    distributed = types.SimpleNamespace(
+        as_completed=lambda sent, loop: sent,
+        KilledWorker=KeyError,
+        comm=types.SimpleNamespace(CommClosedError=OSError),
+    )
+    client = types.SimpleNamespace(
+        wait_for_workers=lambda count, timeout: None,
+        submit=lambda *arguments, **options: types.SimpleNamespace(result=fails),
+        cancel=lambda sent: None,
+        loop=None,
+    )
+    task = half_task()
+    said = rf"^scheduler 'tcp://h:1': a chunk cannot run there \({type(raised).__name__}: [^\n]*\); accepted: [^\n]*$"
+    with pytest.raises(pool.WorkerError, match=said):
+        list(pool._gather(distributed, client, task, job.chunks(task), "tcp://h:1"))
 
 
 def reach(address):
