@@ -31,6 +31,7 @@ __all__ = [
     "format_of",
     "fraction",
     "from_bits",
+    "number",
     "ordered",
     "round_wide",
     "to_bits",
@@ -298,6 +299,20 @@ def classify(x: NDArray[Any], true: ArrayLike) -> NDArray[np.int8]:
     codes[size >= 2.0**kind.emax] = CLASSES.index("overflow")
     codes[~np.isfinite(x) | (x == 0)] = CLASSES.index("special")
     return codes
+
+
+def number(bits: int, dtype: DTypeLike) -> str:
+    """Return the number with that pattern, with all its digits.
+
+    Examples
+    --------
+    >>> number(0x3F800000, "float32")
+    '1'
+    """
+    with np.errstate(invalid="ignore"):
+        value = float(from_bits([bits], dtype).astype(np.float64)[0])
+    digits = {11: 5, 8: 4, 24: 9, 53: 17}[format_of(dtype).precision]
+    return f"{value:.{digits}g}"
 
 
 def round_wide(value: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress as Bar, ProgressColumn, Task as BarTask, TextColumn, TimeRemainingColumn
@@ -13,9 +12,9 @@ from rich.text import Text
 
 from parity.sweep.run import Result
 from parity.sweep.tally import EDGES, Finding
-from parity.ulp import CLASSES, format_of, from_bits
+from parity.ulp import CLASSES, number
 
-__all__ = ["bar", "console", "details", "error", "number", "passed", "summary", "violations"]
+__all__ = ["bar", "console", "details", "error", "passed", "summary", "violations"]
 
 
 _VIOLATIONS = {
@@ -52,20 +51,6 @@ def console(stderr: bool = False) -> Console:
     """Return a console; wide enough for the tables where no terminal says how wide it is."""
     made = Console(stderr=stderr)
     return made if made.is_terminal else Console(stderr=stderr, width=120)
-
-
-def number(bits: int, dtype: str) -> str:
-    """Return the number with that pattern, with all its digits.
-
-    Examples
-    --------
-    >>> number(0x3F800000, "float32")
-    '1'
-    """
-    with np.errstate(invalid="ignore"):
-        value = float(from_bits([bits], dtype).astype(np.float64)[0])
-    digits = {11: 5, 8: 4, 24: 9, 53: 17}[format_of(dtype).precision]
-    return f"{value:.{digits}g}"
 
 
 def error(finding: Finding | None) -> str:

@@ -15,7 +15,7 @@ from parity.runners import activations as runners
 from parity.sweep import checkpoint, checks, inputs, job, pool, tally
 from parity.sweep.checkpoint import Progress
 from parity.sweep.job import Task
-from parity.ulp import format_of
+from parity.ulp import CLASSES, format_of, number
 from refnet.activations import Activation
 from refnet.engine.machine import processor
 from refnet.errors import ArgumentError
@@ -64,19 +64,25 @@ class Result:
     versions: dict[str, str]
 
     def plain(self) -> dict[str, Any]:
-        """Return the result as JSON values, with the machine and the day."""
-        worst = self.tally.worst
+        """Return the result as JSON values, with the machine and the day; numbers as bit patterns and in decimals."""
+        worst, counted = self.tally.worst, tally.write(self.tally)
+        for name, each in zip(CLASSES, self.tally.classes, strict=True):
+            if each.worst:
+                patterns = (each.worst.bits, each.worst.got, each.worst.right)
+                counted["classes"][name]["worst_decimal"] = [number(bits, self.task.dtype) for bits in patterns]
+        sampled = {"samples": (1 << format_of(self.task.dtype).bits) // self.task.step, "seed": self.task.seed}
         return {
             "activation": self.task.activation,
             "parameters": dict(self.task.parameters),
             "dtype": self.task.dtype,
             "runner": self.task.runner,
             "exhaustive": self.task.step == 1,
+            **(sampled if self.task.step > 1 else {}),
             "inputs": self.tally.count,
             "misrounded": self.tally.misrounded_count,
             "max_ulp": None if worst is None else ("inf" if math.isinf(worst.error) else worst.error),
             "range": [repr(self.task.low), repr(self.task.high)],
-            **tally.write(self.tally),
+            **counted,
             "seconds": round(self.seconds, 3),
             "run_seconds": round(self.run_seconds, 3),
             "judge_seconds": round(self.judge_seconds, 3),

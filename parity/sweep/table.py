@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from parity.sweep import job, results
-from parity.sweep.report import number
-from parity.ulp import CLASSES, FORMATS
+from parity.ulp import CLASSES, FORMATS, number
 from refnet import activations
 from refnet.errors import FileError, RefnetError
 from refnet.files.whole import write

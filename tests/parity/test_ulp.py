@@ -122,3 +122,12 @@ def test_rounding_once(name: str) -> None:
 def test_unknown_dtype_is_named() -> None:
     with pytest.raises(DTypeError, match="'int32' cannot be judged; accepted: float16, bfloat16, float32, float64"):
         ulp.format_of(np.int32)
+
+
+@pytest.mark.parametrize("dtype", ulp.FORMATS)
+def test_numbers_are_written_so_that_they_can_be_read_back(dtype: str) -> None:
+    pytest.importorskip("ml_dtypes", reason="bfloat16 is a dtype of the package ml_dtypes")
+    kind = ulp.FORMATS[dtype]
+    for bits in np.random.default_rng(4).integers(0, ((2 * kind.emax + 1) << (kind.precision - 1)) - 1, 40).tolist():
+        value = ulp.from_bits([bits], dtype)[0]
+        assert kind.dtype.type(ulp.number(bits, dtype)) == value

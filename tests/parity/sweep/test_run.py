@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from parity.sweep import checkpoint, job
+from parity.sweep import checkpoint, job, tally
 from parity.sweep.run import Where, known_places, sweep, task_for
 from refnet import activations
 from refnet.errors import ArgumentError, DTypeError, FileError, ShapeError
@@ -34,6 +34,22 @@ def test_a_sweep_finds_the_planted_errors_and_no_others():
     assert plain["max_ulp"] == 1.0
     assert plain["versions"]["numpy"] == np.__version__
     assert plain["cpu"]
+
+
+def test_the_worst_results_are_written_as_bits_and_in_decimals():
+    result = sweep(half_task()).plain()
+    some = [each for each in result["classes"].values() if each["worst"]]
+    assert len(some) == 3  # relu6 has no results near overflow
+    for found in some:
+        for bits, decimal in zip(found["worst"], found["worst_decimal"], strict=False):
+            assert np.float16(decimal).tobytes() == np.uint16(int(bits, 16)).tobytes()
+    assert tally.read(json.loads(json.dumps(result))) == sweep(half_task()).tally
+
+
+def test_a_sample_says_how_large_it_is_and_its_seed():
+    plain = sweep(task_for(activations.REGISTRY["relu6"], "float32", "refnet", seed=7, samples=10)).plain()
+    assert (plain["exhaustive"], plain["samples"], plain["seed"]) == (False, 1024, 7)
+    assert not {"samples", "seed"} & set(sweep(half_task()).plain())
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
