@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import json
 from collections.abc import Iterator
+from unittest import mock
 
 import numpy as np
 
 from refnet import activations
-from refnet.engine import apply as engine_apply
+from refnet.engine import apply as engine_apply, threads, workers
 from refnet.engine.machine import machine
 from refnet.engine.plan import Plan
-from refnet.layers.operations import Activate, Matmul
+from refnet.layers.operations import Activate, Columnwise, Matmul, affine
+from refnet.layers.prelu import prelu
 
 #: How many inputs a function has per dtype: float16 all of them. float64 is slow where there is no fma.
 INPUTS = {"float16": 1 << 16, "float32": 1 << 20, "float64": 1 << 14}
@@ -46,17 +49,38 @@ def digest(y: np.ndarray) -> str:
 def networks() -> Iterator[tuple[str, np.ndarray]]:
     """Yield the results of some networks, whose sums span blocks and whose rows and columns span tiles."""
     rng = np.random.default_rng(0)
+
+    def numbers(*shape: int) -> np.ndarray:
+        return rng.standard_normal(shape).astype(dtype)
+
+    def dense(sizes: tuple[int, ...]) -> Plan:
+        operations: list[Matmul | Activate] = []
+        for inner, columns in itertools.pairwise(sizes):
+            weight = numbers(inner, columns) / np.sqrt(inner).astype(dtype)
+            operations += [Matmul(weight, None if columns == 37 else numbers(columns)), Activate(sigmoid)]
+        if sizes[-1] > 1:  # of one column softmax is 1
+            operations[-1] = Activate(softmax)
+        return Plan(operations, sizes[0], dtype)
+
+    sigmoid, softmax = map(activations.get, ("sigmoid", "softmax"))
     for dtype in ("float32", "float64"):
         for sizes in ((5, 10, 10, 10), (300, 37, 10), (777, 130, 1), (1, 300, 3), (513, 49, 97)):
-            operations: list[Matmul | Activate] = []
-            for inner, columns in itertools.pairwise(sizes):
-                weight = (rng.standard_normal((inner, columns)) / np.sqrt(inner)).astype(dtype)
-                bias = None if columns == 37 else rng.standard_normal(columns).astype(dtype)
-                operations += [Matmul(weight, bias), Activate(activations.get("sigmoid"))]
-            if sizes[-1] > 1:  # of one column softmax is 1
-                operations[-1] = Activate(activations.get("softmax"))
-            x = rng.standard_normal((77, sizes[0])).astype(dtype)
-            yield f"{'-'.join(map(str, sizes))} {dtype}", Plan(operations, sizes[0], dtype)(x)
+            yield f"{'-'.join(map(str, sizes))} {dtype}", dense(sizes)(numbers(77, sizes[0]))
+        yield f"7-10000 {dtype}", dense((7, 10_000))(numbers(3, 7))
+        scale, shift, alpha = numbers(3, 50)
+        steps = [Matmul(numbers(9, 50), None), Columnwise(affine, (scale, shift)), Columnwise(prelu, (alpha,))]
+        yield f"affine and prelu {dtype}", Plan(steps, 9, dtype)(numbers(77, 9))
+        x = numbers(40, 10)
+        for rows, name in itertools.product((1, 31, 32, 40), ("softmax", "log_softmax")):  # 32 rows are 32 lanes
+            yield f"{name} of {rows} rows {dtype}", Plan([Activate(activations.get(name))], 10, dtype)(x[:rows])
+        for rows, sizes in ((77, (513, 49, 97)), (3, (700, 519, 97))):  # shared by rows, and by columns
+            plan, two = dense(sizes), functools.cache(lambda: 2)
+            with (
+                mock.patch.multiple(threads, _chosen=2, cores=two),
+                mock.patch.object(workers, "BRIEF_WORK", 0),  # on a busy machine too
+            ):
+                y = plan(numbers(rows, sizes[0]))
+            yield f"{rows} rows on two threads {dtype}", y
 
 
 def digests() -> dict[str, str]:
