@@ -14,7 +14,7 @@ import refnet
 from refnet import activations
 from refnet.engine import apply as engine_apply, plan as engine_plan
 from refnet.engine.apply import PARALLEL_ELEMENTS, apply
-from refnet.engine.pack import panel_columns
+from refnet.engine.pack import pack, panel_columns
 from refnet.engine.plan import Plan
 from refnet.layers.operations import Activate, Columnwise, Matmul, affine
 from refnet.layers.prelu import prelu
@@ -106,7 +106,7 @@ def long_sums() -> None:
         for inner in (*LENGTHS[1:], *INNER, 3000):
             for columns in (1, 17, 50):
                 weight, bias = numbers(inner, columns, dtype=dtype), numbers(columns, dtype=dtype)
-                every_row_count(Plan([Matmul(weight, bias)], inner, dtype), (1, 3, 9))
+                every_row_count(Plan([Matmul(weight, bias)], inner, dtype), (1, 3, 9, 17))
 
 
 def walk() -> None:
@@ -184,13 +184,19 @@ def one_too_far() -> None:
     ctypes.string_at(x.ctypes.data, x.nbytes + 1)
 
 
+def one_weight_too_far() -> None:
+    packed = pack(numbers(5, 3))
+    print("behind")
+    ctypes.string_at(packed.ctypes.data, packed.nbytes + 1)
+
+
 def one_too_early() -> None:
     x = numbers(5)
     print("before")
     ctypes.string_at(x.ctypes.data - 1, 1)
 
 
-@pytest.mark.parametrize(("function", "end"), [(one_too_far, True), (one_too_early, False)])
+@pytest.mark.parametrize(("function", "end"), [(one_too_far, True), (one_weight_too_far, True), (one_too_early, False)])
 def test_a_guard_ends_the_process(function, end):
     with pytest.raises(AssertionError, match=rf"exit code {-signal.SIGSEGV} after printing \['be"):
         run_guarded(function, end)
