@@ -25,7 +25,7 @@ from refnet.engine.linker import RefusedError, link
 from refnet.engine.machine import machine
 from refnet.errors import UnsupportedError
 
-__all__ = ["cache_folder", "compile_count", "native"]
+__all__ = ["cache_folder", "compile_count", "name_of", "native"]
 
 # A recipe returns the function to compile and its numba signature; it imports numba itself.
 Recipe = Callable[[], tuple[Callable[..., Any], Any]]
@@ -66,6 +66,12 @@ def native(name: str, recipe: Recipe, *, keep: bool = True) -> int:
             address = _addresses[name] = _load(*entry)
     # The lock is free meanwhile: who compiles may need it, and a formula of a user's may call another activation.
     return _apart(lambda: _made(name, recipe, keep)) if address is None else address
+
+
+def name_of(address: int) -> str:
+    """Return the name of the compiled function at an address that `native` gave."""
+    with _lock:
+        return next(name for name, place in _addresses.items() if place == address)
 
 
 def compile_count() -> int:

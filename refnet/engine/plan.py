@@ -22,6 +22,7 @@ from refnet.engine.forward import (
     walk_door,
 )
 from refnet.engine.machine import machine
+from refnet.engine.objects import name_of
 from refnet.engine.pack import pack, panel_columns
 from refnet.engine.records import ARRAY_CLASS, CODE, COLUMNS, DTYPE, MOST, PYTHON, SCRATCH, SHAPE, TABLE
 from refnet.engine.table import ACTIVATION_WORK, KERNEL, MATMUL, X, Y, work_size
@@ -151,12 +152,22 @@ class Chain:
         rows[-1][7] = sum(map(len, self.units))
 
     def lines(self) -> list[str]:
-        """Return a line per step: from where to where (x, y or the number of a buffer), and what it does."""
+        """Return a line per step: from where to where (x, y or the number of a buffer), what it does, and how."""
         names = [str(number + 1) for number in buffers(range(1, len(self.texts)))]
+        kernels = [self._kernel_text(row[0], row[4], row[5]) for row in self.table[1:].tolist()]
         return [
-            f"{source} -> {target}   {text}"
-            for source, target, text in zip(["x", *names], [*names, "y"], self.texts, strict=True)
+            f"{source} -> {target}   {text}   {kernel}"
+            for source, target, text, kernel in zip(["x", *names], [*names, "y"], self.texts, kernels, strict=True)
         ]
+
+    def _kernel_text(self, operation: int, columns: int, address: int) -> str:
+        """Return the name of a step's kernel, or of what blocks a product is made."""
+        if operation == KERNEL:
+            return name_of(address)
+        (rows, vectors), lanes = machine().tile, machine().lanes(self.dtype.itemsize)
+        if columns == 1:
+            return f"{lanes} rows as lanes"
+        return f"blocks {rows} x {min(vectors, -(-columns // lanes))} vectors"
 
     def _keep(self, array: NDArray[Any]) -> int:
         self.arrays.append(array)

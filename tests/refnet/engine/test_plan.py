@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 import refnet.engine.threads as engine_threads
 from refnet import activations
+from refnet.engine.machine import machine
 from refnet.engine.pack import panel_columns
 from refnet.engine.plan import LARGE_TILE_ROWS, LARGE_WEIGHT, Chain, Plan, buffers
 from refnet.errors import DTypeError, ShapeError
@@ -250,12 +251,20 @@ def test_the_plan_tells_its_story(net):
 
     assert head.startswith("Plan of Sequential 'm': float32 on ")
     assert tiles == "  tiles of 256 rows through"
-    panel = panel_columns(4)
+    panel, height = panel_columns(4), machine().tile[0]
     assert lines == [
-        f"    x -> 1   z = x W + b   (5, 100)   panels {-(-100 // panel)} x {panel}",
-        "    1 -> 2   <activation relu: max(x, 0)>   (100,)",
-        "    2 -> y   prelu, (100,) per column   (100,)",
+        f"    x -> 1   z = x W + b   (5, 100)   panels {-(-100 // panel)} x {panel}   blocks {height} x 3 vectors",
+        "    1 -> 2   <activation relu: max(x, 0)>   (100,)   relu-float32-fixed",
+        "    2 -> y   prelu, (100,) per column   (100,)   prelu-float32",
     ]
+
+
+@pytest.mark.parametrize("columns", [1, 2, 6])
+def test_the_plan_tells_a_products_kernel(net, columns):
+    lanes = machine().lanes(8)
+    blocks = f"blocks {machine().tile[0]} x {-(-columns // lanes)} vectors"
+    expected = f"panels 1 x {columns}   {blocks if columns > 1 else f'{lanes} rows as lanes'}"
+    assert str(Plan(net([5, columns], ["linear"], "float64"), 5, "float64")).endswith(expected)
 
 
 @given(st.lists(st.integers(0, 6), max_size=12), st.integers(0, 2))
