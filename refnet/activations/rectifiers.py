@@ -249,13 +249,17 @@ def sparse_plus(x: Any) -> Any:
     return where(absolute(x) < 1.0, fma(0.25 * t, t, 0.5 * t * low), maximum(x, 0.0))
 
 
+def _shrink_limits(threshold: float) -> dict[float, float]:
+    return {end: 0.0 if threshold == inf else end for end in (-inf, inf)}
+
+
 @activation(
     "x shrunk towards 0 by threshold",
     exact=lambda m, x, threshold: m.mpf(x) - threshold if x > threshold else min(m.mpf(x) + threshold, m.mpf(0)),
     derivative=lambda m, x, threshold: choose(abs(x) > threshold, 1.0, 0.0),
     kinks=lambda threshold: (-threshold, threshold),
-    limits={-inf: -inf, inf: inf},
-    negative_zero=0.0,
+    limits=_shrink_limits,
+    negative_zero=lambda threshold: max(0.0, -threshold),
     source="Donoho, De-noising by Soft-thresholding, 1995",
 )
 def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
@@ -266,9 +270,9 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
         \mathrm{soft\_shrink}(x) = \begin{cases}
             x - \theta & x > \theta \\ x + \theta & x < -\theta \\ 0 & \text{otherwise} \end{cases}
 
-    Evaluated as x less its own part inside the threshold, which lets NaN through (Keras on TensorFlow gives 0 for
-    it). Everything inside the threshold gives +0, also -0. At the kinks the derivative is 0. The threshold is meant to
-    be 0 or more.
+    Everything inside the threshold gives +0, also -0. At the kinks the derivative is 0. NaN gives NaN (Keras on
+    TensorFlow gives 0). The threshold is meant to be 0 or more; with one below 0 nothing is inside, and every x is
+    pushed away from 0, those up to the threshold downwards and the others upwards.
 
     Examples
     --------
@@ -276,7 +280,7 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
     >>> activations.soft_shrink([-2.0, 0.3, 1.0])
     array([-1.5,  0. ,  0.5], dtype=float32)
     """
-    return x - maximum(minimum(x, threshold), -threshold)
+    return where(absolute(x) <= threshold, 0.0, x - where(x > threshold, threshold, -threshold))
 
 
 @activation(
@@ -284,7 +288,7 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
     exact=lambda m, x, threshold: m.mpf(x) if abs(x) > threshold else m.mpf(0),
     derivative=lambda m, x, threshold: choose(abs(x) > threshold, 1.0, 0.0),
     kinks=lambda threshold: (-threshold, threshold),
-    limits={-inf: -inf, inf: inf},
+    limits=_shrink_limits,
     negative_zero=lambda threshold: 0.0 if threshold >= 0.0 else -0.0,
     source="Donoho and Johnstone, Ideal Spatial Adaptation by Wavelet Shrinkage, 1994",
 )

@@ -21,7 +21,7 @@ OTHERS: dict[str, list[dict[str, Any]]] = {
     "elu": [{"alpha": 0.5}, {"alpha": 1.7}],
     "celu": [{"alpha": 0.5}, {"alpha": 3.0}, {"alpha": -2.0}],
     "squareplus": [{"b": 0.3}, {"b": 0.0}, {"b": 1e-4}, {"b": 1e9}],
-    "soft_shrink": [{"threshold": 0.1}],
+    "soft_shrink": [{"threshold": 0.1}, {"threshold": -1.0}],
     "hard_shrink": [{"threshold": 0.1}],
     "gelu": [{"approximate": True}],
 }

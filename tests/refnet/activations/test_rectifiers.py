@@ -60,6 +60,27 @@ def test_shrinking_lets_nan_through_and_gives_plus_zero_inside():
         assert bits(block(x)) == bits(expected)
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("threshold", "expected"),
+    [
+        (-1.0, [-INF, -3.0, -2.0, 0.5, 1.0, 1.0, 1.5, 3.0, INF, NAN]),
+        (-0.0, [-INF, -2.0, -1.0, -0.5, 0.0, 0.0, 0.5, 2.0, INF, NAN]),
+        (INF, [0.0] * 9 + [NAN]),
+        (-INF, [-INF] + [INF] * 8 + [NAN]),
+    ],
+)
+def test_soft_shrink_with_a_threshold_that_is_not_meant(threshold, expected, dtype):
+    x = np.array([-INF, -2.0, -1.0, -0.5, -0.0, 0.0, 0.5, 2.0, INF, NAN], dtype)
+    block, expected = activations.soft_shrink.with_parameters(threshold), np.array(expected, dtype)
+    assert bits(block.numpy(x)) == bits(block(x)) == bits(expected) == bits(right(block, x))
+
+
+def test_hard_shrink_with_a_threshold_of_infinity_keeps_nothing():
+    x, block = f32(-INF, -2.0, -0.0, 2.0, INF, NAN), activations.hard_shrink.with_parameters(INF)
+    assert bits(block.numpy(x)) == bits(block(x)) == bits(right(block, x)) == bits(f32(*[0.0] * 5, NAN))
+
+
 def test_threshold_keeps_what_is_above():
     x = f32(-INF, -0.0, 1.0, np.nextafter(np.float32(1), np.float32(2)), INF, NAN)
     expected = f32(-3.0, -3.0, -3.0, x[3], INF, NAN)
