@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf, nan
+from math import inf, isfinite, nan
 from typing import Any
 
 from refnet.activations.activation import activation
@@ -246,6 +246,8 @@ def log_sigmoid(x: Any) -> Any:
 
 
 def _squareplus_exact(m: Any, x: Any, b: float) -> Any:
+    if b == inf:
+        return m.mpf(b)
     lost = 4 * abs(m.frexp(x)[1]) + 2 * abs(m.frexp(b)[1])  # x and the root cancel where x is far below 0
     with m.workprec(getattr(m, "mp", m).prec + lost):
         return (m.mpf(x) + m.sqrt(m.mpf(x) ** 2 + b)) / 2
@@ -260,7 +262,7 @@ def _squareplus_slope(m: Any, x: Any, b: float) -> Any:
     "(x + sqrt(x^2 + b)) / 2",
     exact=_squareplus_exact,
     derivative=_squareplus_slope,
-    limits={-inf: 0.0, inf: inf},
+    limits=lambda b: {-inf: 0.0 if isfinite(b) else nan, inf: inf if b > -inf else nan},
     negative_zero=lambda b: 0.5 * b**0.5 if b >= 0.0 else nan,
     source="Barron, Squareplus: A Softplus-Like Algebraic Rectifier, arXiv:2112.11687, 2021",
 )
@@ -269,8 +271,9 @@ def squareplus(x: Any, b: float = 4.0) -> Any:
 
     .. math:: \mathrm{squareplus}(x) = \frac{x + \sqrt{x^2 + b}}{2}
 
-    ``b`` sets how round the corner is; with b = 0 it is relu, below 0 it is NaN near 0. Evaluated as max(x, 0) plus
-    (b/2) / (sqrt(x^2 + b) + |x|), since x and the root cancel for negative x (Keras loses 176 ulp at -16.6).
+    ``b`` sets how round the corner is; with b = 0 it is relu, below 0 it is NaN near 0, and with b = inf it
+    is inf, but NaN at -inf. Evaluated as max(x, 0) plus (b/2) / (sqrt(x^2 + b) + |x|), since x and the root cancel for
+    negative x (Keras loses 176 ulp at -16.6).
 
     Examples
     --------
@@ -284,16 +287,23 @@ def squareplus(x: Any, b: float = 4.0) -> Any:
         return where((b > 2.0**-20) & (b < 2.0**20), y, IN_DOUBT)
 
     def usual(x: Any) -> Any:
-        return maximum(x, 0.0) + hyperbola_gap(x, b)
+        return seldom(b == inf, lambda: x + b, maximum(x, 0.0) + hyperbola_gap(x, b))
 
     return shortcut(x, 0.0, 2.0**20, short, 42, usual)
 
 
+def _celu_exact(m: Any, x: Any, alpha: float) -> Any:
+    if x > 0 or abs(alpha) == inf:
+        return m.mpf(x)
+    return alpha * m.expm1(m.mpf(x) / alpha) if alpha else m.mpf(0)
+
+
 @activation(
     "x if x > 0 else alpha * (exp(x / alpha) - 1)",
-    exact=lambda m, x, alpha: x if x > 0 else alpha * m.expm1(m.mpf(x) / alpha),
-    derivative=lambda m, x, alpha: choose(x > 0, 1.0, m.exp(x / alpha)),
-    limits=lambda alpha: {-inf: -alpha if alpha > 0.0 else -inf, inf: inf},
+    exact=_celu_exact,
+    derivative=lambda m, x, alpha: choose(x > 0, 1.0, m.exp(x / alpha) if alpha else 0.0),
+    kinks=lambda alpha: () if alpha else (0.0,),
+    limits=lambda alpha: {-inf: -abs(alpha) if alpha >= 0.0 else -inf, inf: inf},
     negative_zero=-0.0,
     source="Barron, Continuously Differentiable Exponential Linear Units, arXiv:1704.07483, 2017",
 )
@@ -304,8 +314,9 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
 
         \mathrm{celu}(x) = \begin{cases} x & x > 0 \\ \alpha\,(e^{x / \alpha} - 1) & x \le 0 \end{cases}
 
-    Unlike elu it is smooth at 0 for every alpha. Evaluated with expm1, as elu; next to 0 it is x, since x / alpha may
-    be subnormal and lose digits that alpha would magnify. An alpha of 0 has no meaning.
+    Unlike elu it is smooth at 0 for every alpha but 0. Evaluated with expm1, as elu; next to 0 it is x, since x / alpha
+    may be subnormal and lose digits that alpha would magnify. Where alpha is 0 or infinite, also one so small or large
+    that the dtype makes it so, celu is its limit: relu with -0 below 0, or x. (Keras gives NaN.)
 
     Examples
     --------
@@ -316,10 +327,11 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
 
     def short(x: Any) -> Any:
         y = alpha * expm1_coarse(within(maximum(x / alpha, -87.0), -87.0, 0.0))
-        return where(alpha > SMALL_ALPHA, y, IN_DOUBT)
+        return where((alpha > SMALL_ALPHA) & (alpha < inf), y, IN_DOUBT)
 
     def usual(x: Any) -> Any:
-        return seldom(absolute(x) < 1e-290 * absolute(alpha), lambda: x, alpha * expm1(x / alpha))
+        flat, near = alpha == 0.0, absolute(x) <= 1e-290 * absolute(alpha)
+        return seldom(flat | near, lambda: where(flat, maximum(x, -0.0), x), alpha * expm1(x / alpha))
 
     return split(x >= 0.0, x, lambda: shortcut(x, 2.0**-100, 87.0, short, 39, usual))
 

@@ -8,6 +8,7 @@ import mpmath
 import numpy as np
 import pytest
 
+from parity.truth import right
 from refnet import activations
 from refnet.activations import exponentials
 from tests.refnet.activations.judge import bits, error_in_ulp, rounded, truth
@@ -51,6 +52,46 @@ def test_squareplus_with_negative_b_is_nan_where_the_root_is():
     for y in (activations.squareplus(x, b=-1.0), activations.squareplus.with_parameters(b=-1.0).slope(x)):
         assert np.isnan(y[1])
         assert not np.isnan(y[[0, 2]]).any()
+
+
+ENDS = [-math.inf, -2.0, -1e-7, -0.0, 0.0, 1e-7, 2.0, math.inf, math.nan]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("name", "parameters", "expected"),
+    [
+        ("celu", {"alpha": 0.0}, [-0.0] * 4 + ENDS[4:]),
+        ("celu", {"alpha": -0.0}, [-0.0] * 4 + ENDS[4:]),
+        ("celu", {"alpha": math.inf}, ENDS),
+        ("celu", {"alpha": -math.inf}, ENDS),
+        ("squareplus", {"b": math.inf}, [math.nan] + [math.inf] * 7 + [math.nan]),
+        ("squareplus", {"b": -math.inf}, [math.nan] * 9),
+    ],
+)
+def test_a_parameter_at_its_end_gives_the_limit(name, parameters, expected, dtype):
+    block = activations.get(name).with_parameters(**parameters)
+    x, expected = (np.repeat(np.array(each, dtype), 64) for each in (ENDS, expected))  # whole vectors of each
+    assert bits(block.numpy(x)) == bits(block(x)) == bits(expected)
+    np.testing.assert_array_equal(right(block, x), expected)
+
+
+def test_a_parameter_at_its_end_may_be_so_by_rounding():
+    x = np.array([-2.0, 2.0], np.float32)
+    for alpha, expected in ((1e-50, [0.0, 2.0]), (-1e-50, [0.0, 2.0]), (1e39, x)):
+        np.testing.assert_array_equal(activations.celu(x, alpha=alpha), expected)
+    np.testing.assert_array_equal(activations.squareplus(x, b=1e39), [math.inf, math.inf])
+
+
+def test_slope_of_celu_with_alpha_at_its_end():
+    x = np.array(ENDS, np.float32)
+    for alpha in (0.0, -0.0):
+        slope = activations.celu.with_parameters(alpha=alpha).slope(x)
+        np.testing.assert_array_equal(slope, [0.0] * 5 + [1.0] * 3 + [math.nan])
+        assert activations.celu.with_parameters(alpha=alpha).kinks == (0.0,)
+    for alpha in (math.inf, -math.inf):
+        slope = activations.celu.with_parameters(alpha=alpha).slope(x)
+        np.testing.assert_array_equal(slope, [1.0] * 8 + [math.nan])
 
 
 def test_squareplus_does_not_overflow():
