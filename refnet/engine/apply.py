@@ -89,9 +89,9 @@ def _along(axes: tuple[int, ...], activation: Activation, x: NDArray[Any], out: 
         _check_out(out, tuple(shape), x.dtype, activation)
     if has_kernel(activation):
         y = _run(activation, rows, None, rows.shape, rows.shape[-1])
-    y = np.moveaxis(y.reshape(*lead, *(shape[a] for a in axes)), last, axes)
+    y = np.moveaxis(y.reshape((*lead, *(shape[a] for a in axes))), last, axes)
     if out is None:
-        return np.ascontiguousarray(y)
+        return np.asarray(y, order="C")
     out[...] = y
     return out
 

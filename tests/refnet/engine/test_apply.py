@@ -84,6 +84,26 @@ def test_a_number_has_no_axis():
         softmax(np.float32(1.0))
 
 
+@pytest.mark.parametrize(("name", "expected"), [("softmax", 1.0), ("log_softmax", 0.0)])
+@pytest.mark.parametrize(("shape", "axis"), [((), None), ((), ()), ((3,), ()), ((2, 3), []), ((0, 2), ())])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_without_an_axis_each_number_is_a_row(name, expected, shape, axis, dtype):
+    block, x, out = activations.get(name), np.full(shape, 3.0, dtype), np.empty(shape, dtype)
+
+    for y in (block(x, axis=axis), block(x, axis=axis, out=out)):
+        assert (y.shape, y.dtype, y.tobytes()) == (x.shape, x.dtype, np.full(shape, expected, dtype).tobytes())
+
+
+@pytest.mark.parametrize("name", BY_ROWS)
+def test_a_number_of_its_own_has_one_row_or_none(name):
+    block = activations.get(name)
+    if block.kind == "rowwise":
+        assert block(np.float32(3.0), axis=None).shape == ()
+    else:
+        with pytest.raises(ArgumentError, match="axis None names 0 axes; accepted: one"):
+            block(np.float32(3.0), axis=None)
+
+
 @pytest.mark.parametrize("shape", [(), (0,), (3, 0), (0, 3), (2, 3, 4)])
 def test_any_shape(shape):
     x = random(*shape)
