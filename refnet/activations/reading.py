@@ -31,7 +31,8 @@ def as_floating(x: ArrayLike, who: str) -> NDArray[Any]:
             raise ShapeError(f"{who}: input is ragged; accepted: rows of one length") from error
         raise DTypeError(f"{who}: input of type {type(x).__name__} is not accepted; accepted: real numbers") from error
     if array.dtype.kind in "iub" or (array.dtype == np.float64 and not given_array):
-        return array.astype(np.float32)
+        with np.errstate(over="ignore"):  # an infinity is the right result
+            return array.astype(np.float32)
     if (array.dtype.kind == "f" and array.dtype.itemsize <= 8) or array.dtype.name == "bfloat16":
         return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     found = f"type {type(x).__name__}" if array.dtype == object and not given_array else f"dtype {array.dtype}"

@@ -67,6 +67,11 @@ def test_refusals(given, error, message):
     assert message in str(caught.value)
 
 
+@pytest.mark.filterwarnings("error")
+def test_numbers_beyond_float32_are_infinite_without_a_warning():
+    np.testing.assert_array_equal(as_floating([1e39, -1e300, 1e-60], "here"), np.float32([math.inf, -math.inf, 0.0]))
+
+
 def test_narrow_rounds_to_bfloat16_once():
     bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
     tie = 1.0 + 2.0**-8  # halfway between two bfloat16 numbers
