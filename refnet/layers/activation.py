@@ -210,11 +210,11 @@ class ELU(Layer):
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.alpha = alpha
         try:
             self.activation: Book = activations.get("elu").with_parameters(alpha=alpha)
         except RefnetError as error:
             raise type(error)(f"{self._who}: {error}") from None
+        self.alpha = self.activation.parameters["alpha"]
 
     def operations(self) -> tuple[Operation, ...]:
         """Return the activation."""

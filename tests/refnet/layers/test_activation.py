@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -82,6 +84,13 @@ def test_keras_2_slope_is_taken_with_a_warning():
     with pytest.warns(UserWarning, match="negative_slope"):
         layer = layers.LeakyReLU(alpha=0.1)
     assert layer.negative_slope == 0.1
+
+
+@pytest.mark.parametrize("number", [np.float32(0.5), np.float16(0.5), np.float64(0.5), np.int64(2), 2])
+@pytest.mark.parametrize("kind", [layers.ReLU, layers.LeakyReLU, layers.ELU])
+def test_numbers_of_numpy_go_into_json(kind, number):
+    config = kind(number, name="a").get_config()
+    assert json.loads(json.dumps(config)) == config == kind(float(number), name="a").get_config()
 
 
 def test_texts():

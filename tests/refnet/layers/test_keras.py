@@ -1,0 +1,29 @@
+"""The layers against the installed Keras: no activation layer missing, the same arguments in the same order."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from refnet import layers
+from refnet.layers import LAYERS
+
+keras = pytest.importorskip("keras", reason="compares with real Keras")
+
+pytestmark = pytest.mark.keras
+
+KERAS = {name: each for name, each in vars(keras.layers).items() if inspect.isclass(each)}
+ACTIVATION_LAYERS = [name for name, each in KERAS.items() if ".layers.activations." in each.__module__]
+
+
+def test_every_activation_layer_of_keras_is_offered():
+    assert ACTIVATION_LAYERS
+    assert set(ACTIVATION_LAYERS) <= set(LAYERS) & set(layers.__all__)
+
+
+# An InputLayer of Keras takes a symbolic tensor too, which refnet has not.
+@pytest.mark.parametrize("name", sorted(set(LAYERS) & set(KERAS) - {"InputLayer"}))
+def test_constructors_take_the_same_arguments(name):
+    ours, theirs = (inspect.signature(each).parameters.values() for each in (LAYERS[name], KERAS[name]))
+    assert [(p.name, p.kind, p.default) for p in ours] == [(p.name, p.kind, p.default) for p in theirs]
