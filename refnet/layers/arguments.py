@@ -12,7 +12,7 @@ from refnet.errors import ArgumentError
 from refnet.layers.inputs import Shape
 from refnet.layers.naming import auto_name
 
-__all__ = ["as_shape", "checked_name", "dtype_name", "is_real", "note_once"]
+__all__ = ["as_shape", "checked_name", "dtype_name", "for_training", "is_real", "note_once"]
 
 _log = logging.getLogger("refnet")
 _notes_given: set[str] = set()
@@ -80,6 +80,21 @@ def checked_name(name: Any, class_name: str) -> str:
     if not isinstance(name, str) or not name or "/" in name:
         raise ArgumentError(f"{class_name}: name is {name!r}; accepted: a string without '/'")
     return name
+
+
+def for_training(value: Any, what: str, who: str) -> Any:
+    """Return a regularizer or a constraint as it is: refnet does not train, and only keeps it for the config.
+
+    A name is not looked up: it may be one that the user registers with Keras.
+
+    Raises
+    ------
+    ArgumentError
+        If it is neither a name, nor a config, nor a function or an object with a config.
+    """
+    if value is None or isinstance(value, (str, Mapping)) or callable(value) or hasattr(value, "get_config"):
+        return value
+    raise ArgumentError(f"{who}: {what} is {value!r}; accepted: a name, a config, a function or object of Keras, None")
 
 
 def is_real(value: Any) -> bool:

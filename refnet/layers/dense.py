@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from refnet.errors import ArgumentError, NotBuiltError, RefnetError, ShapeError
 from refnet.layers import initializers
 from refnet.layers.activating import describe, numpy_reading, operations_of, resolve, serialized, shape_after
-from refnet.layers.arguments import as_shape
+from refnet.layers.arguments import as_shape, for_training
 from refnet.layers.configs import keras_object
 from refnet.layers.inputs import Shape, as_real_array, check_shape
 from refnet.layers.layer import Layer, WeightSpec
@@ -45,7 +45,7 @@ class Dense(Layer):
     Raises
     ------
     ArgumentError
-        If ``units`` is not a positive integer, or the activation is not known.
+        If ``units`` is not a positive integer, the activation is not known, or a number stands for a regularizer.
 
     Notes
     -----
@@ -90,10 +90,10 @@ class Dense(Layer):
         self.activation = resolve(activation, self._who)
         self.kernel_initializer = _initializer(kernel_initializer, f"{self._who}: kernel_initializer")
         self.bias_initializer = _initializer(bias_initializer, f"{self._who}: bias_initializer")
-        self.kernel_regularizer = kernel_regularizer
-        self.bias_regularizer = bias_regularizer
-        self.kernel_constraint = kernel_constraint
-        self.bias_constraint = bias_constraint
+        self.kernel_regularizer = for_training(kernel_regularizer, "kernel_regularizer", self._who)
+        self.bias_regularizer = for_training(bias_regularizer, "bias_regularizer", self._who)
+        self.kernel_constraint = for_training(kernel_constraint, "kernel_constraint", self._who)
+        self.bias_constraint = for_training(bias_constraint, "bias_constraint", self._who)
         self.lora_rank = lora_rank
         self.lora_alpha = lora_alpha if lora_alpha is not None else lora_rank
         self.quantization_config = quantization_config

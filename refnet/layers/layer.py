@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from refnet.errors import ArgumentError, DTypeError, NotBuiltError, RefnetError, ShapeError, did_you_mean
-from refnet.layers.arguments import as_shape, checked_name, dtype_name, note_once
+from refnet.layers.arguments import as_shape, checked_name, dtype_name, for_training, note_once
 from refnet.layers.inputs import Shape, as_input, as_real_array
 from refnet.layers.locking import state_lock
 from refnet.layers.operations import Operation
@@ -100,7 +100,7 @@ class Layer:
         if not isinstance(trainable, bool):
             raise ArgumentError(f"{self._who}: trainable is {trainable!r}; accepted: True or False")
         self.trainable = trainable
-        self.activity_regularizer = activity_regularizer
+        self.activity_regularizer = for_training(activity_regularizer, "activity_regularizer", self._who)
         self._dtype = dtype_name(dtype, self._who)
         self.built = not self._needs_shape
         self._given_shape = self._shape_argument(input_shape, input_dim, batch_input_shape)

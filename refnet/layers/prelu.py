@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from refnet.elementary import where
 from refnet.errors import ArgumentError, NotBuiltError, RefnetError, ShapeError
 from refnet.layers import initializers
-from refnet.layers.arguments import as_shape
+from refnet.layers.arguments import as_shape, for_training
 from refnet.layers.configs import keras_object
 from refnet.layers.inputs import Shape
 from refnet.layers.layer import Layer, WeightSpec
@@ -37,7 +37,7 @@ class PReLU(Layer):
     Raises
     ------
     ArgumentError
-        If ``shared_axes`` is not made of integers from 1 up.
+        If ``shared_axes`` is not made of integers from 1 up, or a number stands for a regularizer.
 
     Notes
     -----
@@ -67,8 +67,8 @@ class PReLU(Layer):
             self.alpha_initializer = initializers.get(alpha_initializer)
         except RefnetError as error:
             raise type(error)(f"{self._who}: alpha_initializer: {error}") from None
-        self.alpha_regularizer = alpha_regularizer
-        self.alpha_constraint = alpha_constraint
+        self.alpha_regularizer = for_training(alpha_regularizer, "alpha_regularizer", self._who)
+        self.alpha_constraint = for_training(alpha_constraint, "alpha_constraint", self._who)
         self.shared_axes = _shared(shared_axes, self._who)
 
     @property

@@ -8,7 +8,7 @@ import pytest
 from refnet import layers
 from refnet.errors import ArgumentError
 from refnet.layers import arguments
-from refnet.layers.arguments import as_shape, checked_name, dtype_name, is_real
+from refnet.layers.arguments import as_shape, checked_name, dtype_name, for_training, is_real
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,19 @@ def test_input_shape_is_noted_once(caplog, monkeypatch):
         layers.Dense(1, input_dim=5)
     assert len(caplog.records) == 1
     assert "Input(shape)" in caplog.text
+
+
+class Regularizer:
+    def get_config(self):
+        return {}
+
+
+@pytest.mark.parametrize("given", [None, "l2", "my_own", {"class_name": "L1"}, np.sum, Regularizer(), Regularizer])
+def test_what_is_for_training_is_kept(given):
+    assert for_training(given, "kernel_regularizer", "Dense 'd'") is given
+
+
+@pytest.mark.parametrize("given", [3.5, True, 0, [], ("l1", "l2"), object()])
+def test_what_cannot_be_for_training_is_refused(given):
+    with pytest.raises(ArgumentError, match=r"^Dense 'd': kernel_regularizer is .*; accepted: a name, a config, "):
+        for_training(given, "kernel_regularizer", "Dense 'd'")
