@@ -271,8 +271,8 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
             x - \theta & x > \theta \\ x + \theta & x < -\theta \\ 0 & \text{otherwise} \end{cases}
 
     Everything inside the threshold gives +0, also -0. At the kinks the derivative is 0. NaN gives NaN (Keras on
-    TensorFlow gives 0). The threshold is meant to be 0 or more; with one below 0 nothing is inside, and every x is
-    pushed away from 0, those up to the threshold downwards and the others upwards.
+    TensorFlow gives 0). The threshold is meant to be 0 or more; with one below 0 nothing is inside, and what lies
+    above it goes up by its size, the rest down.
 
     Examples
     --------
