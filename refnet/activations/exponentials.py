@@ -316,7 +316,8 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
 
     Unlike elu it is smooth at 0 for every alpha but 0. Evaluated with expm1, as elu; next to 0 it is x, since x / alpha
     may be subnormal and lose digits that alpha would magnify. Where alpha is 0 or infinite, also one so small or large
-    that the dtype makes it so, celu is its limit: relu with -0 below 0, or x. (Keras gives NaN.)
+    that the dtype makes it so, celu is its limit: relu with -0 below 0, or x. (Keras gives NaN, for alpha = 0
+    from x = 0 up.)
 
     Examples
     --------
