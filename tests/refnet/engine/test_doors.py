@@ -8,6 +8,7 @@ import os
 import pickle
 import sys
 import threading
+import time
 import weakref
 
 import numpy as np
@@ -95,7 +96,10 @@ class TestSixWords:
 
 
 def runs_beside(work) -> bool:
-    """Tell whether another thread runs during one of a few calls, when it is not by the interpreter's own switching."""
+    """Tell whether another thread runs during one of ten seconds' calls, and not by the interpreter's own switching.
+
+    The first will do, but on a machine with other work the thread may wait for a core.
+    """
     turns, over = [0], threading.Event()
 
     def turn() -> None:
@@ -108,7 +112,8 @@ def runs_beside(work) -> bool:
     sys.setswitchinterval(1000)
     try:
         thread.start()
-        for _ in range(100):
+        end = time.monotonic() + 10.0
+        while time.monotonic() < end:
             before = turns[0]
             work()
             if turns[0] > before:
