@@ -27,6 +27,7 @@ from refnet.engine.pack import pack, panel_columns
 from refnet.engine.records import ARRAY_CLASS, CODE, COLUMNS, DTYPE, MOST, PYTHON, SCRATCH, SHAPE, TABLE
 from refnet.engine.table import ACTIVATION_WORK, KERNEL, MATMUL, X, Y, work_size
 from refnet.engine.workers import Ticket, team
+from refnet.errors import ShapeError
 from refnet.layers.inputs import Shape, as_input
 from refnet.layers.operations import Activate, Call, Columnwise, Matmul, Operation
 
@@ -69,11 +70,14 @@ class Chain:
     """Steps that run in one call of compiled code: products and the book's activations.
 
     Immutable once made. ``table`` is what the walk reads (see `refnet.engine.table`); ``arrays`` are the
-    weights, biases and parameters whose addresses stand in it.
+    weights, biases and parameters whose addresses stand in it. The walk checks nothing: what does not fit is found
+    here, and ``who`` begins the sentence.
     """
 
-    def __init__(self, operations: Sequence[Operation], width: int, dtype: np.dtype[Any]) -> None:
-        self.width, self.dtype = width, dtype
+    def __init__(
+        self, operations: Sequence[Operation], width: int, dtype: np.dtype[Any], who: str = "the model"
+    ) -> None:
+        self.width, self.dtype, self.who = width, dtype, who
         self.arrays: list[NDArray[Any]] = []
         self.texts: list[str] = []
         self.work = 0  # multiply-adds, and activations counted as `ACTIVATION_WORK`, per row
@@ -110,9 +114,12 @@ class Chain:
         """Return an operation as a row of the table."""
         inner = widths[-1]
         if isinstance(operation, Matmul):
-            columns = operation.weight.shape[1]
+            shape, bias = operation.weight.shape, operation.bias
+            columns = shape[-1]
+            self._require(shape == (inner, columns), f"weight of shape {shape}", f"({inner}, columns)")
+            if bias is not None:
+                self._require(bias.shape == (columns,), f"bias of shape {bias.shape}", f"({columns},)")
             packed = self._keep(pack(operation.weight.astype(self.dtype, copy=False)))
-            bias = operation.bias
             bias_address = 0 if bias is None else self._keep(np.array(bias, dtype=self.dtype))
             panel = panel_columns(self.dtype.itemsize)
             cut = f"{-(-columns // panel)} x {panel}" if columns > panel else f"1 x {columns}"
@@ -121,6 +128,8 @@ class Chain:
             widths.append(columns)
             return [MATMUL, 0, 0, inner, columns, packed, bias_address, 0]
         if isinstance(operation, Columnwise):
+            for each in operation.parameters:
+                self._require(each.shape in ((), (1,), (inner,)), f"parameter of shape {each.shape}", f"({inner},)")
             arrays = [np.broadcast_to(each, (inner,)).astype(self.dtype) for each in operation.parameters]
             kernel = column_kernel(operation.formula, len(arrays), self.dtype.name)
             self.texts.append(f"{operation.text}   ({inner},)")
@@ -129,12 +138,18 @@ class Chain:
             return [KERNEL, 0, 0, inner, inner, kernel, self._keep(np.concatenate(arrays)), 0]
         assert isinstance(operation, Activate)
         activation = operation.activation
+        if activation.kind == "gated":
+            self._require(inner % 2 == 0, f"{activation.name} of rows of {inner}", "rows of an even length")
         kernel = activation_kernel(activation, self.dtype.name)
         parameters = self._keep(parameter_values(activation, self.dtype))
         self.texts.append(f"{activation!r}   ({inner},)")
         self.work += ACTIVATION_WORK * inner
         widths.append(inner // 2 if activation.kind == "gated" else inner)
         return [KERNEL, 0, 0, inner, widths[-1], kernel, parameters, int(activation.kind == "elementwise")]
+
+    def _require(self, fits: bool, found: str, accepted: str) -> None:
+        if not fits:
+            raise ShapeError(f"{self.who}: step {len(self.texts) + 1} has a {found}; accepted: {accepted}")
 
     def _add_units(self, rows: list[list[int]]) -> None:
         """Divide the last step into units for `refnet.engine.walk.walk_columns`; write how many there are up to it."""
@@ -306,7 +321,7 @@ class Plan:
         in_shape: Shape | None = None,
     ) -> None:
         self.in_features, self.dtype, self.who, self.in_shape = in_features, np.dtype(dtype), who, in_shape
-        self.parts: tuple[Chain | Call, ...] = tuple(_parts(operations, in_features, self.dtype))
+        self.parts: tuple[Chain | Call, ...] = tuple(_parts(operations, in_features, self.dtype, who))
         only = self.parts[0] if len(self.parts) == 1 else None
         self._only = only if isinstance(only, Chain) else None
 
@@ -335,6 +350,8 @@ class Plan:
         for part in self.parts:
             if isinstance(part, Chain):
                 lead, width = y.shape[:-1], y.shape[-1]
+                if width != part.width:
+                    raise ShapeError(f"{self.who}: rows of {width} numbers reach a step; accepted: {part.width}")
                 y = part(np.ascontiguousarray(y).reshape(math.prod(lead), width)).reshape(*lead, part.out_width)
             else:
                 y = np.asarray(part.function(y), dtype=self.dtype)
@@ -351,14 +368,14 @@ class Plan:
         return os.linesep.join(lines)
 
 
-def _parts(operations: Sequence[Operation], width: int, dtype: np.dtype[Any]) -> list[Chain | Call]:
+def _parts(operations: Sequence[Operation], width: int, dtype: np.dtype[Any], who: str) -> list[Chain | Call]:
     parts: list[Chain | Call] = []
     chain: list[Operation] = []
 
     def close() -> None:
         nonlocal width
         if chain:
-            parts.append(Chain(tuple(chain), width, dtype))
+            parts.append(Chain(tuple(chain), width, dtype, who))
             width = parts[-1].out_width  # type: ignore[union-attr]
             chain.clear()
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
@@ -307,6 +308,37 @@ def test_affine_is_rounded_once():
     plan = Plan([Columnwise(affine, (scale, shift))], 4, "float32")
     x = np.full((2, 4), 1 + 2.0**-12, np.float32)
     assert (plan(x) == np.float32(2.0**-24)).all()  # 0 if the product were rounded first
+
+
+@pytest.mark.parametrize(
+    ("misfit", "sentence"),
+    [
+        (Matmul(np.ones((4, 3)), np.ones(3)), "weight of shape (4, 3); accepted: (6, columns)"),
+        (Matmul(np.ones((7, 3)), None), "weight of shape (7, 3); accepted: (6, columns)"),
+        (Matmul(np.ones(6), None), "weight of shape (6,); accepted: (6, columns)"),
+        (Matmul(np.ones((6, 30)), np.ones(3)), "bias of shape (3,); accepted: (30,)"),
+        (Matmul(np.ones((6, 3)), np.ones((1, 3))), "bias of shape (1, 3); accepted: (3,)"),
+        (Columnwise(prelu, (np.ones(5),)), "parameter of shape (5,); accepted: (6,)"),
+        (Columnwise(affine, (np.ones(6), np.ones(2))), "parameter of shape (2,); accepted: (6,)"),
+    ],
+)
+def test_a_step_that_does_not_fit_is_refused(misfit, sentence):
+    fits = Matmul(np.ones((5, 6)), np.ones(6))
+    with pytest.raises(ShapeError, match=re.escape(f"my net: step 2 has a {sentence}")):
+        Plan([fits, misfit], 5, "float32", "my net")
+
+
+def test_a_gate_needs_rows_of_an_even_length():
+    halved = [Matmul(np.ones((5, 7)), None), Activate(activations.get("glu"))]
+    with pytest.raises(ShapeError, match="step 2 has a glu of rows of 7; accepted: rows of an even length"):
+        Plan(halved, 5, "float32")
+
+
+def test_what_a_python_function_gives_is_measured():
+    widened = Call(lambda x: np.ones((len(x), 5)), "widened")
+    plan = Plan([widened, Matmul(np.ones((4, 3)), None)], 4, "float32")
+    with pytest.raises(ShapeError, match="the model: rows of 5 numbers reach a step; accepted: 4"):
+        plan(np.ones((2, 4), np.float32))
 
 
 @pytest.mark.parametrize("width", [1, 50, 1000, 10_000])
