@@ -347,7 +347,8 @@ class Layer:
         with state_lock():
             if not self.built or (self._input_shape is None and x is not None):
                 self._build_from(x)
-            generation, segments = self._generation, self._segments()
+            segments = self._segments()
+            generation = self._generation  # looked at last: to gather what changed inside may build it
             accepted, in_dtype = self._accepted_shape(), self._in_dtype()
         ready = make_ready(segments, None if self._takes_any_rank() else accepted, self._who, in_dtype)
         with state_lock():

@@ -70,6 +70,7 @@ class Sequential(Layer):
         super().__init__(name=name, trainable=trainable)
         self._layers: tuple[Layer, ...] = ()
         self._input_layer: InputLayer | None = None
+        self._built_through: tuple[Layer, ...] = ()
         if layers is not None and (isinstance(layers, str) or not isinstance(layers, Iterable)):
             raise ArgumentError(f"{self._who}: layers is of type {type(layers).__name__}; accepted: a list of layers")
         for layer in layers or ():
@@ -197,6 +198,7 @@ class Sequential(Layer):
             if known is not None and known[1:] != shape[1:]:
                 raise ShapeError(f"{self._who}: input_shape {shape} given; accepted: {known}, which it was made for")
             self._build_through(known or shape)
+            self._built_through = self.leaves()
             if self._input_layer is None:
                 self._input_layer = InputLayer(batch_shape=shape, dtype=self._layers[0].dtype)
             self._input_shape, self.built = self._input_layer.batch_shape, True
@@ -305,6 +307,8 @@ class Sequential(Layer):
         return tuple(operation for layer in self._layers for operation in layer.operations())
 
     def _segments(self) -> list[Segment]:
+        if self._built_through != self.leaves():  # layers came to a model inside, or left it
+            self.build()
         segments: list[Segment] = []
         shape = self.input_shape
         for layer in self.leaves():

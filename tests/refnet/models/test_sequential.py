@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
+import re
 import threading
 import weakref
 
@@ -307,6 +308,38 @@ def test_nested_models():
     inner.layers[0].set_weights([np.zeros((6, 4)), np.zeros(4)])
     np.testing.assert_array_equal(model(X)[0], model(X)[1])
     assert len(model.leaves()) == 4
+
+
+@pytest.mark.parametrize(("change", "sizes"), [("add", "needs (7, 3)"), ("pop", "needs (6, 3)")])
+def test_a_model_inside_that_no_longer_fits_is_refused_by_name(change, sizes):
+    inner = Sequential([layers.Dense(6), layers.Dense(4)], name="inner")
+    middle = Sequential([inner], name="middle")
+    model = Sequential([Input((5,)), middle, layers.Dense(3, name="last")])
+    model(X)
+    inner.add(layers.Dense(7)) if change == "add" else inner.pop()
+
+    for run in (model, model.predict, lambda x: model.plan, lambda x: refnet.trace(model, x), model):
+        with pytest.raises(ShapeError, match=r"Dense 'last': .*(\(4, 3\)|rows, \.\.\., 4)"):
+            run(X)
+    with pytest.raises(ShapeError, match=re.escape(sizes)):
+        model(X)
+
+
+def test_a_model_inside_may_change_as_long_as_it_fits():
+    inner = Sequential([layers.Dense(4)], name="inner")
+    model, other = (Sequential([Input((5,)), inner, layers.Dense(3)]) for _ in range(2))
+    model(X), other(X)
+
+    inner.add(layers.Dense(4, "relu"), rebuild=False)
+    np.testing.assert_array_equal(model(X), model.layers[1](inner(X)))
+    np.testing.assert_array_equal(other(X), other.layers[1](inner(X)))
+    kept = (model.plan, other.plan)
+    model(X), other(X)
+    assert (model.plan, other.plan) == kept
+
+    inner.pop()
+    np.testing.assert_array_equal(model(X), model.layers[1](inner(X)))
+    assert len(model.weights) == 4
 
 
 def test_a_first_model_gives_the_input_shape():
