@@ -51,6 +51,14 @@ class Machine:
     features: str
     vector_bytes: int
 
+    @property
+    def fused(self) -> bool:
+        """Whether vectors are multiplied and added by one instruction, and not by calls of the C library's fma.
+
+        On 64-bit ARM they always are, on x86-64 where there is AVX2 or more.
+        """
+        return self.vector_bytes > 16 or platform.machine() in ("aarch64", "arm64")
+
     def lanes(self, itemsize: int) -> int:
         """Return how many numbers of ``itemsize`` bytes one vector holds."""
         return self.vector_bytes // itemsize

@@ -27,6 +27,16 @@ def test_the_vectors_follow_the_features(monkeypatch, cpu, features, width):
     assert (found.cpu, found.vector_bytes, found.lanes(4)) == (cpu, width, width // 4)
 
 
+@pytest.mark.parametrize(
+    ("machine_name", "features", "fused"),
+    [("x86_64", "+avx", False), ("x86_64", "+avx2,+fma", True), ("aarch64", "+neon", True), ("arm64", "+neon", True)],
+)
+def test_multiply_adds_are_fused_on_arm_and_with_avx2(monkeypatch, machine_name, features, fused):
+    monkeypatch.setattr(platform, "machine", lambda: machine_name)
+    monkeypatch.setenv("NUMBA_CPU_FEATURES", features)
+    assert machine.__wrapped__().fused == fused
+
+
 def test_the_generic_processor_has_no_features_unless_told(monkeypatch):
     monkeypatch.setenv("NUMBA_CPU_NAME", "generic")
     monkeypatch.delenv("NUMBA_CPU_FEATURES", raising=False)
