@@ -323,12 +323,14 @@ def _trace(options: argparse.Namespace) -> None:
 
 def _warmup(options: argparse.Namespace) -> None:
     from refnet.engine import warmup
-    from refnet.engine.objects import cache_folder, compile_count
+    from refnet.engine.objects import cache_folder, compile_count, unkept
 
     console = _console()
     with console.status("compiling") as status:
         count = 0
         for name in warmup():
+            if unkept():
+                raise FileError(f"warmup: what is compiled cannot be kept: {unkept()[-1]}")
             count += 1
             status.update(f"compiling: {name}")
     console.print(f"{count} compiled functions are ready, {compile_count()} of them new, in {cache_folder()}")

@@ -13,7 +13,6 @@ import hashlib
 import importlib.util
 import os
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +24,7 @@ from refnet.engine.linker import RefusedError, link
 from refnet.engine.machine import machine
 from refnet.errors import UnsupportedError
 
-__all__ = ["cache_folder", "compile_count", "name_of", "native"]
+__all__ = ["cache_folder", "compile_count", "name_of", "native", "unkept"]
 
 # A recipe returns the function to compile and its numba signature; it imports numba itself.
 Recipe = Callable[[], tuple[Callable[..., Any], Any]]
@@ -34,7 +33,7 @@ _lock = threading.RLock()
 _addresses: dict[str, int] = {}
 _engines: list[Any] = []  # code that LLVM has loaded; it must live as long as its addresses
 _compiled: list[str] = []
-
+_unkept: list[str] = []  # for each compiled function that was to be kept on disk and is not, why
 
 #: A compiler thread's stack: LLVM needs some, whatever the program has chosen for its own threads.
 STACK_BYTES = 16 << 20
@@ -57,11 +56,9 @@ def native(name: str, recipe: Recipe, *, keep: bool = True) -> int:
     keep : bool
         Whether the code may be read from and written to disk (False for a user's own formulas).
     """
-    # Without fused multiply-add the code calls the C library, by symbols that only numba sets up: no loading then.
-    keep = keep and machine().vector_bytes > 16
     with _lock:
         address = _addresses.get(name)
-        entry = _read(name) if keep and address is None else None
+        entry = _read(name) if keep and machine().fused and address is None else None
         if entry is not None:
             address = _addresses[name] = _load(*entry)
     # The lock is free meanwhile: who compiles may need it, and a formula of a user's may call another activation.
@@ -77,6 +74,11 @@ def name_of(address: int) -> str:
 def compile_count() -> int:
     """Return how many functions this process has compiled, rather than loaded."""
     return len(_compiled)
+
+
+def unkept() -> list[str]:
+    """Return why functions that this process has compiled are not on disk, where they should be; once for each."""
+    return list(_unkept)
 
 
 @functools.cache
@@ -129,9 +131,12 @@ def _made(name: str, recipe: Recipe, keep: bool) -> int:
     with _lock:
         address = _addresses.get(name)
         if address is None:
-            entry = _compile(name, recipe)
+            obstacle = _obstacle() if keep else None
+            entry = _compile(name, recipe, once=keep and obstacle is None)
             if keep:
-                _write(name, *entry)
+                obstacle = obstacle or _write(name, *entry)
+            if obstacle is not None:
+                _unkept.append(obstacle)
             address = _addresses[name] = _load(*entry)
         return address
 
@@ -166,9 +171,9 @@ def _apart(work: Callable[[], int]) -> int:
     return outcome[0]
 
 
-def _compile(name: str, recipe: Recipe) -> tuple[str, bytes]:
+def _compile(name: str, recipe: Recipe, once: bool) -> tuple[str, bytes]:
     if not _compiled and sys.stderr.isatty():
-        sys.stderr.write("refnet: compiling kernels for this machine; this happens once\n")
+        sys.stderr.write(f"refnet: compiling kernels for this machine{'; this happens once' if once else ''}\n")
     import numba
 
     if numba.config.DISABLE_JIT:
@@ -226,18 +231,38 @@ def _digest(name: str, body: bytes) -> bytes:
     return hashlib.sha256(name.encode() + b"\n" + body).digest()
 
 
-def _write(name: str, symbol: str, code: bytes) -> None:
-    """Put a function into the cache, whole or not at all; a folder that cannot be written is no error."""
-    body = symbol.encode() + b"\n" + code
+def _obstacle() -> str | None:
+    """Return why nothing can be kept on disk, or None; make the folder."""
+    if not machine().fused:  # the code calls the C library, by symbols that only numba sets up: no loading then
+        return "without fused multiply-add each process compiles its own; accepted: a processor that has it"
     folder = cache_folder()
-    temporary = None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=folder)
-        with os.fdopen(descriptor, "wb") as file:
+        for each in (folder.parent, folder):
+            each.mkdir(mode=0o755, parents=True, exist_ok=True)
+    except OSError as error:
+        return _unwritable(error.strerror)
+    return None if os.access(folder, os.W_OK | os.X_OK) else _unwritable("no permission")
+
+
+def _write(name: str, symbol: str, code: bytes) -> str | None:
+    """Put a function into the cache, whole or not at all; return why it could not be, which is no error."""
+    body = symbol.encode() + b"\n" + code
+    temporary = cache_folder() / f".{os.urandom(8).hex()}"
+    try:
+        with open(temporary, "xb", opener=_opened) as file:
             file.write(_digest(name, body) + body)
-        Path(temporary).replace(folder / f"{name}.o")
-    except OSError:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
+        temporary.replace(cache_folder() / f"{name}.o")
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        return _unwritable(error.strerror)
+    return None
+
+
+def _opened(path: str, flags: int) -> int:
+    """Open a file that others may read, as far as the umask lets them; nobody else may write what is loaded as code."""
+    return os.open(path, flags, 0o644)
+
+
+def _unwritable(reason: object) -> str:
+    return f"{cache_folder()} cannot be written to ({reason}); accepted: another folder, named by REFNET_CACHE_DIR"

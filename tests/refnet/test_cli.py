@@ -227,6 +227,23 @@ def test_warmup_compiles_into_the_cache(tmp_path):
     assert list(tmp_path.rglob("*.o"))
 
 
+@pytest.mark.parametrize("why", ["a file where the folder should be", "no multiply-add"])
+def test_a_warmup_that_keeps_nothing_fails(tmp_path, why):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    environment, sentence = {
+        "a file where the folder should be": ({}, f"{blocked}/"),
+        "no multiply-add": ({"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}, "without fused multiply-add "),
+    }[why]
+
+    done = run("warmup", REFNET_CACHE_DIR=str(blocked if not environment else tmp_path / "cache"), **environment)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"refnet: warmup: what is compiled cannot be kept: {sentence}")
+    assert "; accepted: " in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_version_and_no_command(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"refnet {refnet.__version__}\n"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,52 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path):
 
     assert first_use(blocked)[0] != "0"
     assert blocked.read_text() == "a file where the folder should be"
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o000, 0o644), (0o022, 0o644), (0o077, 0o600)])
+def test_others_may_read_an_entry_as_the_umask_says_and_never_write_it(tmp_path, mask, mode):
+    base = tmp_path / "cache"
+    first_use(base, f"import os; os.umask({mask})\n{FIRST}")
+    found = [*base.rglob("*.o")]
+
+    assert {stat.S_IMODE(entry.stat().st_mode) for entry in found} == {mode}
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in (base, found[0].parent)} == {0o755 & ~mask}
+
+
+ON_A_TERMINAL = """
+import io, sys
+class Terminal(io.StringIO):
+    isatty = lambda self: True
+sys.stderr = Terminal()
+import numpy as np
+from refnet import activations
+from refnet.activations.activation import activation
+own = activation("2 x", exact=lambda m, x: 2 * x, derivative=lambda m, x: 2 + 0 * x)(lambda x: 2.0 * x)
+from refnet.engine.forward import activation_kernel
+from refnet.engine.objects import unkept
+activation_kernel({used}, "float32")
+print(sys.stderr.getvalue().count("; this happens once"), sys.stderr.getvalue().count("refnet: compiling"), unkept())
+"""
+
+
+@pytest.mark.parametrize("why", ["kept", "a file where the folder should be", "no multiply-add", "the user's own"])
+def test_only_what_is_kept_is_compiled_once(tmp_path, why):
+    base, environment = tmp_path / "cache", {}
+    if why == "a file where the folder should be":
+        base.write_text("")
+    if why == "no multiply-add":
+        environment = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
+    used = "own" if why == "the user's own" else 'activations.get("relu")'
+
+    once, lines, unkept = first_use(base, ON_A_TERMINAL.format(used=used), **environment)
+
+    assert (once, lines) == ("1" if why == "kept" else "0", "1")
+    assert {
+        "kept": unkept == "[]\n",
+        "the user's own": unkept == "[]\n",
+        "no multiply-add": "without fused multiply-add each process compiles its own; accepted: " in unkept,
+        "a file where the folder should be": f"{base}/" in unkept and "cannot be written to (File exists)" in unkept,
+    }[why]
 
 
 def test_two_processes_fill_the_cache_at_once(tmp_path):
