@@ -11,6 +11,9 @@ from refnet.errors import ArgumentError
 
 __all__ = ["cores", "get_num_threads", "set_num_threads"]
 
+#: Cores where nothing limits them.
+MANY = 1 << 30
+
 _chosen: int | None = None
 
 
@@ -58,10 +61,33 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _cgroup_cores() -> int:
-    """Return the cores that a container's CPU quota allows (cgroup v2), or many."""
+def _cgroup_cores(root: Path = Path("/")) -> int:
+    """Return the cores that the CPU quotas of this process' control groups allow, or many.
+
+    A quota holds for all groups below. In a container the path may be the host's, of which only the top is there.
+    """
     try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-    except (OSError, ValueError):
-        return 1 << 30
-    return 1 << 30 if quota == "max" else max(1, int(quota) // int(period))
+        lines = (root / "proc/self/cgroup").read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return MANY
+    least = MANY
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            top, files = root / "sys/fs/cgroup", ["cpu.max"]
+        elif "cpu" in controllers.split(","):
+            top, files = root / "sys/fs/cgroup/cpu", ["cpu.cfs_quota_us", "cpu.cfs_period_us"]
+        else:
+            continue
+        names = path.split("/")[1:] if path != "/" else []
+        least = min(least, *(_quota(top.joinpath(*names[:depth]), files) for depth in range(len(names) + 1)))
+    return least
+
+
+def _quota(folder: Path, files: list[str]) -> int:
+    """Return the cores that a control group allows, at least one; many where no quota stands in its files."""
+    try:
+        quota, period = map(int, " ".join((folder / name).read_text() for name in files).split())
+    except (OSError, ValueError):  # no such file, or "max"
+        return MANY
+    return max(1, quota // period) if quota > 0 else MANY

@@ -68,18 +68,12 @@ def test_affinity_is_respected():
     ],
 )
 def test_a_containers_quota_is_respected(tmp_path, monkeypatch, text, cores):
-    file = tmp_path / "cpu.max"
-    if text is not None:
-        file.write_text(text)
-    asked: list[str] = []
-
-    def path(name: str) -> Path:
-        asked.append(name)
-        return file
-
-    monkeypatch.setattr(threads, "Path", path)
+    for name, content in (("proc/self/cgroup", "0::/\n"), ("sys/fs/cgroup/cpu.max", text)):
+        if content is not None:
+            (tmp_path / name).parent.mkdir(parents=True)
+            (tmp_path / name).write_text(content)
+    monkeypatch.setattr(threads._cgroup_cores, "__defaults__", (tmp_path,))
     monkeypatch.setattr(threads, "cores", lambda: 64)
     monkeypatch.delenv("REFNET_NUM_THREADS", raising=False)
 
     assert threads._default.__wrapped__() == (cores or 64)
-    assert asked == ["/sys/fs/cgroup/cpu.max"]

@@ -52,3 +52,33 @@ def test_an_empty_variable_is_none(monkeypatch):
 
 def test_the_cores_are_those_that_the_process_may_run_on():
     assert threads.cores() == len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "expected"),
+    [
+        ("0::/", {"cpu.max": "250000 100000"}, 2),
+        ("0::/", {"cpu.max": "50000 100000"}, 1),
+        ("0::/", {"cpu.max": "max 100000"}, threads.MANY),
+        ("0::/a/b", {"a/b/cpu.max": "800000 100000", "a/cpu.max": "300000 100000", "cpu.max": "max 100000"}, 3),
+        ("0::/a/b", {"a/b/cpu.max": "200000 100000", "a/cpu.max": "300000 100000"}, 2),
+        ("0::/a", {"b/cpu.max": "200000 100000"}, threads.MANY),
+        ("0::/docker/of the host", {"cpu.max": "400000 100000"}, 4),
+        ("0::/../other:slice", {"cpu.max": "400000 100000"}, 4),
+        ("1:cpuset:/\n0::/", {"cpu.cfs_quota_us": "200000", "cpu.cfs_period_us": "100000"}, threads.MANY),
+        ("2:cpu,cpuacct:/a", {"cpu/a/cpu.cfs_quota_us": "300000", "cpu/a/cpu.cfs_period_us": "100000"}, 3),
+        ("2:cpuacct,cpu:/a", {"cpu/cpu.cfs_quota_us": "300000", "cpu/cpu.cfs_period_us": "50000"}, 6),
+        ("2:cpu:/\n0::/", {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, threads.MANY),
+        (None, {}, threads.MANY),
+    ],
+)
+def test_the_least_quota_of_the_control_groups_counts(tmp_path, groups, files, expected):
+    if groups is not None:
+        (tmp_path / "proc/self").mkdir(parents=True)
+        (tmp_path / "proc/self/cgroup").write_text(f"{groups}\n")
+    for name, content in files.items():
+        file = tmp_path / "sys/fs/cgroup" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{content}\n")
+
+    assert threads._cgroup_cores(tmp_path) == expected
