@@ -541,7 +541,7 @@ def test_refnet_does_not_train():
 def test_plan_tells_the_forward_pass():
     text = str(tutorial().plan)
     assert "my_model" in text
-    assert text.count("relu") == 2
+    assert text.count("<activation relu: max(x, 0)>") == 2
     assert "softmax" in text
 
 
