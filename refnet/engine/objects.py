@@ -24,7 +24,7 @@ from refnet.engine.linker import RefusedError, link
 from refnet.engine.machine import machine
 from refnet.errors import UnsupportedError
 
-__all__ = ["cache_folder", "compile_count", "name_of", "native", "unkept"]
+__all__ = ["cache_folder", "compile_count", "name_of", "native", "sources", "unkept"]
 
 # A recipe returns the function to compile and its numba signature; it imports numba itself.
 Recipe = Callable[[], tuple[Callable[..., Any], Any]]

@@ -148,9 +148,9 @@ def test_linear_of_torch_is_the_matrix_product(monkeypatch):
 
 @pytest.mark.parametrize("name", ["torch", "jax"])
 def test_leaky_relu_of_a_peer_has_the_books_slope(name):
-    pytest.importorskip(name)
+    pytest.importorskip(name, reason=f"{name} is not installed; it is no part of the project's set-up")
     y = runners.get(name)(activations.REGISTRY["leaky_relu"], X)
-    assert np.allclose(y, [-0.7, -0.2, 0.25, 2.0, 7.0], rtol=1e-6)
+    np.testing.assert_array_max_ulp(y, np.float32([-0.7, -0.2, 0.25, 2.0, 7.0]), maxulp=1)
 
 
 @pytest.mark.parametrize("name", ["keras-numpy", "keras-jax"])
@@ -168,15 +168,15 @@ def test_keras_on_numpy_computes_in_a_process_of_its_own():
     assert {"jax", "scipy"} <= set(packages)  # what that backend imports
     for package in packages:
         if importlib.util.find_spec(package) is None:
-            pytest.skip(f"{package} is not installed")
+            pytest.skip(f"{package} is not installed; Keras' numpy backend needs it")
     code = (
         "import numpy as np\n"
         "from parity.runners import activations as runners\n"
         "from refnet import activations\n"
-        "runner, x = runners.get('keras-numpy'), np.float32([-3.5, -1.0, 0.25, 2.0])\n"
+        "runner, x = runners.get('keras-numpy'), np.float32([-1.0, 0.25, 2.0])\n"
         "for name in ('gelu', 'tanh'):\n"
         "    y = activations.REGISTRY[name].numpy(x)\n"
-        "    assert np.allclose(runner(activations.REGISTRY[name], x), y, atol=1e-6), name\n"
+        "    np.testing.assert_array_max_ulp(runner(activations.REGISTRY[name], x), y, maxulp=2)\n"
         "print(*sorted(runner.versions))\n"
     )
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)

@@ -23,7 +23,7 @@ READINGS = [pytest.param(Activation.numpy, id="numpy"), pytest.param(Activation.
 def rows(dtype):
     rng = np.random.default_rng(11)
     yield from (rng.normal(size=n) * scale for n in (1, 2, 4, 10, 100) for scale in (1e-3, 1, 5, 100))
-    yield rng.normal(size=1000)
+    yield from (rng.normal(size=n) for n in (1000, 10_000))
     yield np.array([30.0, 1.0, 2.0, 0.5])  # dominated by one entry
     yield np.array([0.6, 0.5, 0.0, 0.1])
     yield np.array([1.0, 1.0, 1.0, 1.0])
