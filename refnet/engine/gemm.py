@@ -16,6 +16,7 @@ from numba.extending import intrinsic
 
 from refnet.engine.column import column_of
 from refnet.engine.machine import machine
+from refnet.engine.pack import panel_vectors
 from refnet.engine.vectors import (
     LINE,
     NUMBERS,
@@ -254,21 +255,22 @@ def _sum_over_k(builder: Any, shape: _Shape, operands: Any, start: Any, end: Any
 def matmul(dtype: str) -> Any:
     """Return the function that computes rows of z = x W + b from a packed weight (see `refnet.engine.pack`).
 
-    It computes the columns from ``begin`` to before ``end``; a panel starts at ``begin``.
+    It computes the columns from ``begin`` to before ``end``; a panel starts at either, or the columns end there.
     """
     size = NUMBERS[dtype][1]
     lanes = machine().lanes(size)
     most_rows, most_vectors = machine().tile
-    blocks, column = _blocks_of(dtype), column_of(dtype)
+    blocks, column, next_vectors = _blocks_of(dtype), column_of(dtype), numba.njit(error_model="numpy")(panel_vectors)
 
     @numba.njit(error_model="numpy")
     def run(x: int, w: int, z: int, rows: int, inner: int, columns: int, bias: int, begin: int, end: int) -> None:
         panel = w + begin * inner * size
         blocks_k, chunks = (inner + BLOCK_K - 1) // BLOCK_K, max(1, (inner + CHUNK_K - 1) // CHUNK_K)
         chunk = (blocks_k + chunks - 1) // chunks * BLOCK_K  # all of them about as long
-        for first in range(begin, end, most_vectors * lanes):
+        first = begin
+        while first < end:
             left = columns - first
-            vectors = min(most_vectors, (left + lanes - 1) // lanes)
+            vectors = next_vectors((left + lanes - 1) // lanes, most_vectors)
             real = min(lanes, left - (vectors - 1) * lanes)
             start = 0
             while True:  # once for no k at all: z is the bias
@@ -296,5 +298,6 @@ def matmul(dtype: str) -> Any:
                 if start >= inner:
                     break
             panel += inner * vectors * lanes * size
+            first += vectors * lanes
 
     return run

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from refnet.engine.machine import machine
 
-__all__ = ["pack", "panel_columns"]
+__all__ = ["pack", "panel_columns", "panel_vectors", "unit_columns"]
 
 LINE = 64  # bytes in a cache line
 HUGE = 2 << 20  # bytes in a huge page
@@ -19,7 +19,7 @@ def pack(weight: NDArray[Any]) -> NDArray[Any]:
     """Return weight (in, out) as one flat array of panels.
 
     A panel holds up to three vectors' worth of columns for every k, k after k, so that the kernel reads it
-    from front to back. The last panel has as many vectors as it needs; columns that do not exist are 0.
+    from front to back (see `panel_vectors`). Columns that do not exist are 0.
 
     Parameters
     ----------
@@ -30,20 +30,38 @@ def pack(weight: NDArray[Any]) -> NDArray[Any]:
     ndarray of shape (in * padded out,)
     """
     inner, columns = weight.shape
-    lanes, most = machine().lanes(weight.itemsize), panel_columns(weight.itemsize)
+    lanes, first = machine().lanes(weight.itemsize), 0
     packed = _aligned(inner * -(-columns // lanes) * lanes, weight.dtype)
-    for first in range(0, columns, most):
-        part = weight[:, first : first + most]
-        width = -(-part.shape[1] // lanes) * lanes
+    while first < columns:
+        width = lanes * panel_vectors(-(-(columns - first) // lanes), machine().tile[1])
+        part = weight[:, first : first + width]
         panel = packed[inner * first : inner * (first + width)].reshape(inner, width)
         panel[:, : part.shape[1]] = part
         panel[:, part.shape[1] :] = 0
+        first += width
     return packed
 
 
+def panel_vectors(left: int, most: int) -> int:
+    """Return how many vectors the next panel has, if so many are left.
+
+    A panel of one vector has too few sums to keep the processor busy, so the last four are divided evenly.
+    """
+    return 2 if left == most + 1 else min(left, most)
+
+
 def panel_columns(itemsize: int) -> int:
-    """Return how many columns a panel has, unless it is the last one."""
+    """Return how many columns a panel has, unless it is one of the last two."""
     return machine().tile[1] * machine().lanes(itemsize)
+
+
+def unit_columns(columns: int, units: int, panel: int, lanes: int) -> int:
+    """Return how many columns each of so many units of work has, but for the last, which has the rest.
+
+    Whole panels of ``panel`` columns. What would be one vector of ``lanes`` is no unit, nor the start of a panel.
+    """
+    panels = max(1, -(-(columns - lanes) // panel))
+    return panel * -(-panels // units)
 
 
 def _aligned(size: int, dtype: Any) -> NDArray[Any]:

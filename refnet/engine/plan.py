@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from refnet.engine.forward import (
 )
 from refnet.engine.machine import machine
 from refnet.engine.objects import name_of
-from refnet.engine.pack import pack, panel_columns
+from refnet.engine.pack import pack, panel_columns, unit_columns
 from refnet.engine.records import ARRAY_CLASS, CODE, COLUMNS, DTYPE, MOST, PYTHON, SCRATCH, SHAPE, TABLE
 from refnet.engine.table import ACTIVATION_WORK, KERNEL, MATMUL, X, Y, work_size
 from refnet.engine.workers import Ticket, team
@@ -155,11 +156,11 @@ class Chain:
         """Divide the last step into units for `refnet.engine.walk.walk_columns`; write how many there are up to it."""
         operation, inner, columns, elementwise = (rows[-1][place] for place in (0, 3, 4, 7))
         if operation == MATMUL:
-            panel = panel_columns(self.dtype.itemsize)
+            panel, lanes = panel_columns(self.dtype.itemsize), machine().lanes(self.dtype.itemsize)
             width = panel * -(-UNIT_WORK // max(1, inner * panel))
-            count = -(-columns // width)
-            width = panel * -(-columns // (panel * max(1, count)))
-            self.units.append([inner * min(width, columns - first) for first in range(0, columns, width)])
+            width = unit_columns(columns, max(1, -(-columns // width)), panel, lanes)
+            starts = range(0, max(1, columns - lanes), width)
+            self.units.append([inner * (end - first) for first, end in pairwise([*starts, columns])])
         elif elementwise and len(rows) > 1 and rows[-2][0] == MATMUL:
             self.units[-1] = [work + ACTIVATION_WORK * columns // len(self.units[-1]) for work in self.units[-1]]
         else:

@@ -14,7 +14,8 @@ from refnet.engine.atomics import add, read, swap
 from refnet.engine.gemm import matmul
 from refnet.engine.handover import wait
 from refnet.engine.intrinsics import call_kernel, data_of, load_int64
-from refnet.engine.pack import panel_columns
+from refnet.engine.machine import machine
+from refnet.engine.pack import panel_columns, unit_columns
 from refnet.engine.table import COLUMNS, MATMUL, X, Y
 from refnet.engine.vectors import NUMBERS
 from refnet.engine.workers import DONE, NEXT, SHARED
@@ -56,7 +57,7 @@ def walk_columns(dtype: str) -> Any:
     """Return the Python function to compile for a pass of few rows that several threads share.
 
     A unit of work is some panels of a product for all rows, with the elementwise activation after it, or a whole step
-    of another kind. Word 7 of a step counts the units up to its end; those of a product have as many panels each, but
+    of another kind. Word 7 of a step counts the units up to its end; those of a product have as many columns each, but
     for the last. A thread waits until all units of the steps before are done and only then takes one, so that nobody
     ever waits for what a waiting thread has taken.
 
@@ -66,7 +67,8 @@ def walk_columns(dtype: str) -> Any:
     """
     product = matmul(dtype)
     size = NUMBERS[dtype][1]
-    panel = panel_columns(size)
+    panel, lanes = panel_columns(size), machine().lanes(size)
+    columns_of = njit(error_model="numpy")(unit_columns)
 
     @njit(error_model="numpy")
     def run_unit(step: int, unit: int, units: int, places: Any, rows: int, work: int) -> None:
@@ -79,8 +81,9 @@ def walk_columns(dtype: str) -> Any:
         if load_int64(step, 0) != MATMUL:
             call_kernel(load_int64(step, 5), a, b, rows, inner, load_int64(step, 6), work)
             return
-        width = -(-columns // (panel * units)) * panel
-        first, last = unit * width, min(columns, (unit + 1) * width)
+        width = columns_of(columns, units, panel, lanes)
+        first = unit * width
+        last = first + width if unit + 1 < units else columns
         product(a, load_int64(step, 5), b, rows, inner, columns, load_int64(step, 6), first, last)
         step += COLUMNS * 8
         if load_int64(step, 7) == end:  # an activation that has no unit of its own

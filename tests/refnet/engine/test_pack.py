@@ -4,28 +4,47 @@ import numpy as np
 import pytest
 
 from refnet.engine.machine import machine
-from refnet.engine.pack import pack
+from refnet.engine.pack import pack, panel_vectors, unit_columns
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("columns", [1, 7, 16, 17, 48, 49, 130])
+@pytest.mark.parametrize("columns", [1, 7, 16, 17, 48, 49, 64, 65, 112, 130])
 def test_every_weight_stands_in_its_panel(dtype, columns):
     inner = 5
     weight = np.arange(1, inner * columns + 1, dtype=dtype).reshape(inner, columns)
     lanes = machine().lanes(weight.itemsize)
-    panel = machine().tile[1] * lanes
 
-    packed, start, unpacked = pack(weight), 0, []
-    for first in range(0, columns, panel):
-        real = min(panel, columns - first)
-        width = -(-real // lanes) * lanes
+    packed, start, unpacked, first = pack(weight), 0, [], 0
+    while first < columns:
+        width = lanes * panel_vectors(-(-(columns - first) // lanes), machine().tile[1])
+        real = min(width, columns - first)
         block = packed[start : start + inner * width].reshape(inner, width)
         unpacked.append(block[:, :real])
         assert not block[:, real:].any()
         start += inner * width
+        first += width
 
     assert start == packed.size
     assert (np.concatenate(unpacked, axis=1) == weight).all()
+
+
+def test_no_panel_of_one_vector_follows_another():
+    assert [panel_vectors(left, 3) for left in (1, 2, 3, 4, 5, 6, 7, 8)] == [1, 2, 3, 2, 3, 3, 3, 3]
+
+
+@pytest.mark.parametrize("units", [1, 2, 3, 5])
+@pytest.mark.parametrize("columns", [1, 16, 17, 48, 64, 65, 112, 113, 160, 500, 1000])
+def test_units_start_where_panels_do(columns, units):
+    lanes, panel, starts, first = 16, 48, set(), 0
+    while first < columns:
+        starts.add(first)
+        first += lanes * panel_vectors(-(-(columns - first) // lanes), 3)
+    width = unit_columns(columns, units, panel, lanes)
+    own = [*range(0, max(1, columns - lanes), width)]
+
+    assert starts.issuperset(own)
+    assert len(own) <= units
+    assert unit_columns(columns, len(own), panel, lanes) == width  # the walk finds it from the number of units
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0)])
