@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import platform
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +68,15 @@ class Machine:
     def registers(self) -> int:
         """How many vector registers there are."""
         return 32 if self.vector_bytes == 64 else 16
+
+    @property
+    def whole_vectors(self) -> bool:
+        """Whether a unit works on a whole vector of AVX-512 at once, and not on its halves in turn.
+
+        So do AMD's processors from the Zen 5 on, which is family 26.
+        """
+        family = re.search(r"\(family (\d+),", self.cpu)
+        return self.vector_bytes == 64 and family is not None and int(family[1]) >= 26
 
     @property
     def tile(self) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import sys
 import llvmlite.binding as llvm
 import pytest
 
-from refnet.engine.machine import machine, processor
+from refnet.engine.machine import Machine, machine, processor
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,20 @@ def test_where_numba_switches_avx_off_there_is_none(monkeypatch, name, value):
 def test_the_block_of_sums_fits_the_registers():
     rows, vectors = machine().tile
     assert rows * vectors + vectors <= (32 if machine().vector_bytes == 64 else 16)
+
+
+@pytest.mark.parametrize(
+    ("cpu", "vector_bytes", "whole"),
+    [
+        ("AMD EPYC (family 25, model 17)", 64, False),
+        ("AMD EPYC (family 26, model 2)", 64, True),
+        ("AMD EPYC (family 26, model 2)", 32, False),
+        ("Intel Xeon (family 6, model 143)", 64, False),
+        ("generic", 16, False),
+    ],
+)
+def test_which_units_take_whole_vectors(cpu, vector_bytes, whole):
+    assert Machine(cpu, "", vector_bytes).whole_vectors == whole
 
 
 def test_the_processor_has_a_name():
