@@ -30,10 +30,14 @@ STORED = {"float32": "float32", "float64": "float64", "half": "float64"}
 SIGNATURE = types.void(*[types.int64] * 6)
 
 #: Fused multiply-adds from which on a formula runs on half as many vectors at once, as its numbers need more registers
-#: than there are: elu takes 0.9 of the time then on a Zen 4, where storing a register costs three cycles. A Zen 5, where
-#: it costs one, computes mish 1.2, sigmoid 1.1 and elu 1.05 times as fast on all of them, but tanh_shrink and selu, which
-#: have 25, 0.85 and 0.94.
-LONG, LONG_IN_WHOLE_VECTORS = 4, 20
+#: than there are: elu takes 0.9 of the time then on a Zen 4, where storing a register costs three cycles.
+LONG = 4
+
+#: Fused multiply-adds of a formula's main way from which on, and operations up to which, its steps are cut in two on a
+#: processor whose units take whole vectors. On a Zen 5 softplus is 1.22, mish 1.2, silu, sigmoid and exponential 1.15,
+#: tanh 1.1 times as fast then; squareplus, which waits for a root and a quotient, 0.94, and tanh_shrink, for which the
+#: registers do not suffice, 0.85. Where numbers are moved together (elu, selu and celu) it makes no difference.
+CHAIN, ROOM = 5, 46
 
 
 def kernel(
@@ -61,8 +65,7 @@ def kernel(
         if reading is None or share is None:
             raise TypeError("a rowwise formula branches, or uses more than words, + - * / and comparisons")
         return pair_rows.rowwise(reading) if dtype == "float64" else rowwise.rowwise(reading, share, STORED[dtype])
-    most = LONG_IN_WHOLE_VECTORS if machine().whole_vectors else LONG
-    long = dtype == "float64" or _multiply_adds(reading, len(lows)) >= most
+    long = dtype == "float64" or _multiply_adds(reading, len(lows)) >= LONG
     live = 8 if long else 4
     if kind == "columnwise":
         assert reading is not None  # refnet's own
@@ -78,7 +81,8 @@ def kernel(
     parts = in_two_parts(formula, len(lows)) if stored == "float32" and machine().vector_bytes == LINE else None
     if parts is None or exceptions:
         whole = _corrected(_fixed(reading, fixed), exceptions)
-        loop = over_lanes(lambda *numbers: (whole(*numbers),), (stored,), (stored,), left, live, streaming)
+        halves = stored == "float32" and machine().whole_vectors and _has_halves(whole, 1 + left)
+        loop = over_lanes(_results(whole), (stored,), (stored,), left, live, streaming, halves=halves)
     else:
         parts = replace(parts, first=_fixed(parts.first, fixed), second=_fixed(parts.second, fixed))
         loop = over_two_parts(parts, left, live, streaming)
@@ -86,7 +90,16 @@ def kernel(
 
 
 def _multiply_adds(reading: Reading | None, count: int) -> int:
-    return 0 if reading is None else trace.trace(lambda *numbers: (reading(*numbers),), count)
+    return 0 if reading is None else trace.trace(_results(reading), count)
+
+
+def _has_halves(reading: Reading, count: int) -> bool:
+    operations, multiply_adds = trace.main_way(_results(reading), count)
+    return multiply_adds >= CHAIN and operations <= ROOM
+
+
+def _results(reading: Reading) -> Callable[..., tuple[Number, ...]]:
+    return lambda *numbers: (reading(*numbers),)
 
 
 def _fixed(reading: Any, values: tuple[float, ...] | None) -> Any:
@@ -115,7 +128,7 @@ def _elementwise(loop: Any, streaming: bool) -> Any:
 def _columnwise(reading: Reading, parameters: int, stored: str, live: int) -> Any:
     """Rows one by one; each parameter stands for all columns at ``parameters``, one array of them after the other."""
     size = NUMBERS[stored][1]
-    loop = over_lanes(lambda *numbers: (reading(*numbers),), (stored,) * (1 + parameters), (stored,), live=live)
+    loop = over_lanes(_results(reading), (stored,) * (1 + parameters), (stored,), live=live)
 
     def run1(x: int, y: int, rows: int, columns: int, parameters: int, work: int) -> None:
         for r in range(rows):

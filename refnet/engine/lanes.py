@@ -16,6 +16,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from refnet.engine.halves import loop_in_halves
 from refnet.engine.machine import machine
 from refnet.engine.trace import Number
 from refnet.engine.vectors import (
@@ -59,6 +60,7 @@ def over_lanes(
     fold: Fold | None = None,
     ahead: tuple[bool, ...] = (),
     still: tuple[int, ...] = (),
+    halves: bool = False,
 ) -> Any:
     """Return the compiled ``run(count, values, *addresses)``.
 
@@ -88,21 +90,34 @@ def over_lanes(
     still : tuple of int
         Which inputs, by their places, are the same numbers at each step: as many as `lanes_at_once`, of which ``count``
         must then be a multiple.
+    halves : bool
+        Whether steps are cut in two (`refnet.engine.halves`).
     """
     long, short = lanes_at_once(live), SHORT * machine().lanes(8)
 
-    def step(lanes: int, masked: bool, streaming: bool) -> Any:
-        return _step(function, inputs, outputs, parameters, fold, ahead, still, lanes, masked, streaming)
+    def step(lanes: int, masked: bool, streaming: bool, halves: bool) -> Any:
+        return _step(function, inputs, outputs, parameters, fold, ahead, still, lanes, masked, streaming, halves)
 
-    whole, part = step(long, False, streaming), step(short, True, False)
+    whole, part = step(long, False, streaming, halves), step(short, True, False, False)
+
+    @numba.njit(error_model="numpy")
+    def one_by_one(first: int, end: int, values: Any, *addresses: int) -> None:
+        for i in range(first, end, long):
+            whole(i, long, values, *addresses)
+
+    @numba.njit(error_model="numpy")
+    def all_at_once(first: int, end: int, values: Any, *addresses: int) -> None:
+        if first < end:
+            whole(first, end, values, *addresses)
+
+    steps = all_at_once if halves else one_by_one
     if streaming:
-        return _streamed(whole, part, long, short, NUMBERS[outputs[0]][1])
+        return _streamed(steps, part, long, short, NUMBERS[outputs[0]][1])
 
     @numba.njit(error_model="numpy")
     def run(count: int, values: Any, *addresses: int) -> None:
         end = count - count % long
-        for i in range(0, end, long):
-            whole(i, long, values, *addresses)
+        steps(0, end, values, *addresses)
         for i in range(end, count, short):
             part(i, count - i, values, *addresses)
 
@@ -114,7 +129,7 @@ def lanes_at_once(live: int) -> int:
     return machine().registers // live * machine().lanes(8)
 
 
-def _streamed(whole: Any, part: Any, long: int, short: int, size: int) -> Any:
+def _streamed(steps: Any, part: Any, long: int, short: int, size: int) -> Any:
     """Return the loop whose long steps begin where the output begins a cache line."""
 
     @numba.njit(error_model="numpy")
@@ -123,8 +138,7 @@ def _streamed(whole: Any, part: Any, long: int, short: int, size: int) -> Any:
         end = count - (count - start) % long
         for i in range(0, start, short):
             part(i, start - i, values, *addresses)
-        for i in range(start, end, long):
-            whole(i, long, values, *addresses)
+        steps(start, end, values, *addresses)
         for i in range(end, count, short):
             part(i, count - i, values, *addresses)
 
@@ -142,8 +156,12 @@ def _step(
     lanes: int,
     masked: bool,
     streaming: bool,
+    halves: bool = False,
 ) -> Any:
-    """Return the intrinsic ``step(i, left, values, *addresses)``: the numbers from i on, at most ``left`` of them."""
+    """Return the intrinsic ``step(i, left, values, *addresses)``: the numbers from i on, at most ``left`` of them.
+
+    With ``halves`` it is ``step(first, end, values, *addresses)``: all steps between them, of which there is one.
+    """
     wide = ir.VectorType(F64, lanes)
 
     @intrinsic
@@ -154,25 +172,36 @@ def _step(
             i, left, values, packed = args
             mask = first_lanes(builder, left, lanes) if masked else None
             ends = cgutils.unpack_tuple(builder, packed)
-            for write in ahead:
-                _ask(builder, ends.pop(0), i, lanes, NUMBERS[inputs[0]][1], write)
+            asked = [ends.pop(0) for _ in ahead]
             sums = ends.pop() if fold is not None else None
-            places = []
-            for place, (dtype, address) in enumerate(zip((*inputs, *outputs), ends, strict=True)):
-                number, size = NUMBERS[dtype]
-                moved = address if place in still else builder.add(address, builder.mul(i, I64(size)))
-                places.append((ir.VectorType(number, lanes), moved))
-            given = [widened(builder, _loaded(builder, *place, mask), wide) for place in places[: len(inputs)]]
             if at_address:
                 more = parameters_at(builder, values, parameters, lanes)
             else:
                 more = [Number(builder, value) for value in cgutils.unpack_tuple(builder, values)]
-            results = function(*given, *more)
-            for (kind, place), result in zip(places[len(inputs) :], results[: len(outputs)], strict=True):
-                rounded = result.value if kind == wide else builder.fptrunc(result.value, kind)
-                stream(builder, rounded, place) if streaming else store(builder, rounded, place, mask)
-            if fold is not None:
-                _fold(builder, fold, results[len(outputs) :], sums, i, mask)
+
+            def place(number: int, i: Any) -> tuple[Any, Any]:
+                kind, size = NUMBERS[(*inputs, *outputs)[number]]
+                moved = ends[number] if number in still else builder.add(ends[number], builder.mul(i, I64(size)))
+                return ir.VectorType(kind, lanes), moved
+
+            def loads(i: Any) -> list[Any]:
+                return [_loaded(builder, *place(number, i), mask) for number in range(len(inputs))]
+
+            def use(i: Any, loaded: list[Any]) -> None:
+                for address, write in zip(asked, ahead, strict=True):
+                    _ask(builder, address, i, lanes, NUMBERS[inputs[0]][1], write)
+                results = function(*(widened(builder, value, wide) for value in loaded), *more)
+                for number, result in enumerate(results[: len(outputs)], start=len(inputs)):
+                    kind, address = place(number, i)
+                    rounded = result.value if kind == wide else builder.fptrunc(result.value, kind)
+                    stream(builder, rounded, address) if streaming else store(builder, rounded, address, mask)
+                if fold is not None:
+                    _fold(builder, fold, results[len(outputs) :], sums, i, mask)
+
+            if halves:
+                loop_in_halves(builder, i, left, lanes, loads, use)
+            else:
+                use(i, loads(i))
             return ctx.get_dummy_value()
 
         star = types.StarArgTuple.from_types(addresses)

@@ -308,7 +308,7 @@ def compiled(function: Callable[..., tuple[Number, ...]]) -> Any:
 
     @intrinsic
     def run(context: Any, *numbers: Any) -> Any:
-        results = len(_blank(function, len(numbers))[0])
+        results = len(_blank(function, len(numbers))[1])
         returned = types.float64 if results == 1 else types.UniTuple(types.float64, results)
 
         def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -329,26 +329,36 @@ def trace(function: Callable[..., tuple[Number, ...]], count: int) -> int:
     TypeError
         If it does something with a Number that is not in the words of `refnet.elementary`.
     """
-    return len(_blank(function, count)[1])
-
-
-def _blank(function: Callable[..., tuple[Number, ...]], count: int) -> tuple[tuple[Number, ...], list[Any]]:
-    """Return the function's results, and the calls of fma that their values depend on."""
-    blank = ir.Function(ir.Module(), ir.FunctionType(ir.VoidType(), [F64] * count), "blank")
-    builder = ir.IRBuilder(blank.append_basic_block())
-    results = function(*(Number(builder, argument) for argument in blank.args))
+    _, results = _blank(function, count)
     needed = [result.value for result in results]
-    calls = {}
-    seen = set()
+    calls, seen = set(), set()
     while needed:
         value = needed.pop()
         if id(value) in seen:
             continue
         seen.add(id(value))
-        if isinstance(value, ir.CallInstr) and "llvm.fma" in value.callee.name:
-            calls[id(value)] = value
+        if _is_fma(value):
+            calls.add(id(value))
         if isinstance(value, ir.PhiInstr):
             needed += [incoming for incoming, _ in value.incomings]
         elif isinstance(value, ir.Instruction):
             needed += value.operands
-    return results, [*calls.values()]
+    return len(calls)
+
+
+def main_way(function: Callable[..., tuple[Number, ...]], count: int) -> tuple[int, int]:
+    """Return how many operations, and how many fused multiply-adds of these, come before the first jump."""
+    blank, _ = _blank(function, count)
+    operations = blank.blocks[0].instructions
+    return len(operations), sum(map(_is_fma, operations))
+
+
+def _blank(function: Callable[..., tuple[Number, ...]], count: int) -> tuple[Any, tuple[Number, ...]]:
+    """Run ``function`` on ``count`` Numbers; return the code that it made, and its results."""
+    blank = ir.Function(ir.Module(), ir.FunctionType(ir.VoidType(), [F64] * count), "blank")
+    builder = ir.IRBuilder(blank.append_basic_block())
+    return blank, function(*(Number(builder, argument) for argument in blank.args))
+
+
+def _is_fma(value: Any) -> bool:
+    return isinstance(value, ir.CallInstr) and "llvm.fma" in value.callee.name

@@ -17,6 +17,7 @@ from refnet.engine.trace import (
     fma,
     in_float32,
     in_float64,
+    main_way,
     polynomial,
     seldom,
     select,
@@ -137,3 +138,11 @@ def test_comparisons_with_nan_hold_for_unequal_only(x):
 def test_what_cannot_be_compiled_is_refused(formula):
     with pytest.raises(TypeError):
         trace(formula, 1)
+
+
+def test_the_main_way_ends_at_the_first_jump():
+    def formula(x):
+        return (seldom(x > 3.0, lambda: fma(x, x, x), fma(x, x + 1.0, x)),)
+
+    assert main_way(formula, 1) == (4, 1)  # a sum, a multiply-add, a comparison, the jump
+    assert trace(formula, 1) == 2
