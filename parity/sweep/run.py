@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from parity.runners import activations as runners
 from parity.sweep import checkpoint, checks, inputs, job, pool, tally
 from parity.sweep.checkpoint import Progress
 from parity.sweep.job import Task
@@ -176,7 +175,7 @@ def sweep(task: Task, where: Where | None = None, tell: Callable[[Progress, int]
         If a process or the cluster fails; the checkpoint has what was done.
     """
     where = where or Where()
-    versions = dict(runners.get(task.runner).versions)
+    versions = job.versions_of(task)
     path = checkpoint.path_of(where.folder, task) if where.folder else None
     progress = _begin(path, task, versions, where.resume)
     everything = job.chunks(task)
