@@ -16,6 +16,7 @@ from parity.sweep.checkpoint import Progress
 from parity.sweep.job import Task
 from parity.ulp import CLASSES, format_of, number
 from refnet.activations import Activation
+from refnet.commit import commit
 from refnet.engine.machine import processor
 from refnet.errors import ArgumentError
 
@@ -61,6 +62,7 @@ class Result:
     run_seconds: float
     judge_seconds: float
     versions: dict[str, str]
+    commit: str | None = None
 
     def plain(self) -> dict[str, Any]:
         """Return the result as JSON values, with the machine and the day; numbers as bit patterns and in decimals."""
@@ -86,6 +88,7 @@ class Result:
             "run_seconds": round(self.run_seconds, 3),
             "judge_seconds": round(self.judge_seconds, 3),
             "versions": self.versions,
+            "commit": self.commit,
             "cpu": processor()[0],
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         }
@@ -176,6 +179,8 @@ def sweep(task: Task, where: Where | None = None, tell: Callable[[Progress, int]
     """
     where = where or Where()
     versions = job.versions_of(task)
+    # Now, as the checkout may change while this runs; a cluster's workers have checkouts of their own.
+    measured = None if where.scheduler else commit()
     path = checkpoint.path_of(where.folder, task) if where.folder else None
     progress = _begin(path, task, versions, where.resume)
     everything = job.chunks(task)
@@ -190,7 +195,7 @@ def sweep(task: Task, where: Where | None = None, tell: Callable[[Progress, int]
         if tell:
             tell(progress, len(everything))
     elapsed = time.monotonic() - began
-    return Result(task, progress.tally, elapsed, progress.run_seconds, progress.judge_seconds, versions)
+    return Result(task, progress.tally, elapsed, progress.run_seconds, progress.judge_seconds, versions, measured)
 
 
 def _begin(path: Path | None, task: Task, versions: dict[str, str], resume: bool) -> Progress:

@@ -171,7 +171,9 @@ def wait_for_both(address):
 @quietly
 def test_a_sweep_on_a_cluster_is_that_of_this_process(right, tmp_path):
     with cluster(tmp_path, workers=1) as (address, _):
-        assert sweep(half_task(), Where(scheduler=address)).tally == right
+        result = sweep(half_task(), Where(scheduler=address))
+    assert result.tally == right
+    assert result.commit is None  # the workers' is not known
 
 
 @quietly
