@@ -15,6 +15,7 @@ from bench.measure import Settings, Team
 from bench.peers import Peer
 from bench.results import Limits, Measurement, Record, Row
 from refnet import activations
+from refnet.commit import commit
 from refnet.errors import ArgumentError, did_you_mean
 
 __all__ = ["ROW_LENGTHS", "SIZES", "job", "row_lengths", "run", "select"]
@@ -95,6 +96,7 @@ def run(
     Record
         Of the kind ``activations``.
     """
+    measured = commit()  # now, as the checkout may change while this runs
     most = max(threads)
     say("the machine's limits")
     limits = {number: measure_apart(number) for number in threads}
@@ -122,6 +124,7 @@ def run(
         settings={"rounds": settings.rounds, "slice_seconds": settings.slice_seconds},
         limits=tuple(limits.values()),
         rows=tuple(rows),
+        commit=measured,
     )
 
 

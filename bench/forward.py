@@ -11,6 +11,7 @@ from bench.limits import least_seconds, measure_apart
 from bench.measure import Settings, Team
 from bench.peers import Peer
 from bench.results import Limits, Measurement, Record, Row
+from refnet.commit import commit
 
 __all__ = ["job", "run"]
 
@@ -60,6 +61,7 @@ def run(
     Record
         Of the kind ``forward``.
     """
+    measured = commit()  # now, as the checkout may change while this runs
     cells = list(cells)
     rows, all_limits = [], []
     versions: dict[str, str] = {}
@@ -81,6 +83,7 @@ def run(
         settings={"rounds": settings.rounds, "slice_seconds": settings.slice_seconds},
         limits=tuple(all_limits),
         rows=tuple(rows),
+        commit=measured,
     )
 
 

@@ -278,7 +278,7 @@ def _footer(record: Record) -> Iterable[str]:
     machine = record.machine
     yield (
         f"{machine['cpu']} ({machine['vectors']}), {machine['cores']} cores, {machine['system']}, "
-        f"Python {machine['python']}; {record.date}"
+        f"Python {machine['python']}; {record.when}"
     )
     yield ", ".join(f"{name} {version}" for name, version in record.versions.items())
     for limits in record.limits:

@@ -164,6 +164,8 @@ class Record:
         One per number of threads.
     rows : tuple of Row
         The table.
+    commit : str or None
+        Of the checkout that was measured (see `refnet.commit`); None if it is not known, as in older records.
     """
 
     kind: str
@@ -175,6 +177,12 @@ class Record:
     limits: tuple[Limits, ...]
     rows: tuple[Row, ...]
     schema: int = field(default=SCHEMA)
+    commit: str | None = None
+
+    @property
+    def when(self) -> str:
+        """The date and the commit, as far as it is known."""
+        return f"{self.date}, commit {self.commit}" if self.commit else self.date
 
     def to_json(self) -> str:
         """Return the record as JSON text."""

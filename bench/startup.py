@@ -14,6 +14,7 @@ from bench.peers import PEERS, installed
 from bench.process import one_line
 from bench.results import Measurement, Record, Row
 from bench.statistics import summarize
+from refnet.commit import commit
 
 __all__ = ["STARTS", "Start", "run"]
 
@@ -107,6 +108,7 @@ def run(
     Record
         Of the kind ``startup``; ``seconds`` are those of the whole process.
     """
+    measured = commit()  # now, as the checkout may change while this runs
     rows = []
     for start in starts:
         say(f"{start.text}: first start")
@@ -122,6 +124,7 @@ def run(
         settings={"rounds": rounds},
         limits=(),
         rows=tuple(rows),
+        commit=measured,
     )
 
 

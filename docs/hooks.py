@@ -73,7 +73,7 @@ def page(entry: Activation) -> str:
     parts += [
         "## Derivative",
         f"`{explain.derivative_text(entry)}`"
-        if entry.derivative
+        if entry.kind == "elementwise"
         else explain.derivative_text(entry).capitalize() + ".",
         "## Source",
         f"{entry.source[:1].upper()}{entry.source[1:]}.",

@@ -67,7 +67,7 @@ def location(activation: Activation) -> str:
 
 
 def derivative_text(activation: Activation) -> str:
-    """Return the derivative in one line, as the book has it.
+    """Return the derivative in one line, as the book has it; of a row, what its matrix means.
 
     Examples
     --------
@@ -75,8 +75,10 @@ def derivative_text(activation: Activation) -> str:
     >>> derivative_text(activations.tanh)
     '1 / cosh(x) ** 2'
     """
+    if activation.kind != "elementwise":
+        return "a matrix: slope(x)[i, j] is that of result i along entry j of the row"
     if activation.derivative is None:
-        return "a matrix: each result depends on every entry of the row"
+        return "not given by the block"
     given = [
         keyword.value
         for decorator in _function(activation).decorator_list

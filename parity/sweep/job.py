@@ -18,7 +18,7 @@ from parity.ulp import format_of, from_bits
 from refnet import activations
 from refnet.activations import Activation
 
-__all__ = ["Task", "activation_of", "chunks", "model_of", "run_chunk", "title"]
+__all__ = ["Task", "activation_of", "chunks", "model_of", "run_chunk", "title", "versions_of"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +109,11 @@ def _runner(name: str) -> runners.ActivationRunner:
     return runners.get(name)
 
 
+def versions_of(task: Task) -> dict[str, str]:
+    """Return the versions, in this process, of what a sweep's results depend on."""
+    return dict(_runner(task.runner).versions)
+
+
 def run_chunk(plain: dict[str, Any], start: int, stop: int) -> dict[str, Any]:
     """Run and judge the patterns from ``start`` up to ``stop``.
 
@@ -122,7 +127,8 @@ def run_chunk(plain: dict[str, Any], start: int, stop: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``start``, the ``tally`` as plain values, and the seconds that runner and judge took.
+        ``start``, the ``tally`` as plain values, the ``versions`` of what computed it, and the seconds that runner and
+        judge took.
     """
     task = Task(**{key: _frozen(each) for key, each in plain.items()})
     model, runner, activation = model_of(task), _runner(task.runner), activation_of(task)
@@ -136,7 +142,8 @@ def run_chunk(plain: dict[str, Any], start: int, stop: int) -> dict[str, Any]:
         found = tally.add(found, border(model, pair, runner(activation, from_bits(pair, task.dtype))))
     checks.audit(model, found, bits, seed=task.seed + start)
     judged = time.perf_counter()
-    return {"start": start, "tally": tally.write(found), "run_seconds": ran - began, "judge_seconds": judged - ran}
+    seconds = {"run_seconds": ran - began, "judge_seconds": judged - ran}
+    return {"start": start, "tally": tally.write(found), "versions": versions_of(task), **seconds}
 
 
 def _frozen(value: Any) -> Any:

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import refnet
-from parity.sweep.job import Task, run_chunk
+from parity.sweep.job import Task, run_chunk, versions_of
 from refnet.errors import RefnetError, UnsupportedError
 
 __all__ = ["WorkerError", "here", "on_cluster", "processes"]
@@ -103,15 +103,16 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 def on_cluster(task: Task, chunks: list[Chunk], address: str) -> Iterator[dict[str, Any]]:
     """Run the chunks on the workers of a running dask.distributed scheduler.
 
-    The scheduler and the workers need this refnet, the workers also what the runner needs. Chunks of a worker that
-    is lost run again on another.
+    The scheduler and the workers need this refnet, the workers also what the runner needs, in the versions of this
+    process, which the results name. Chunks of a worker that is lost run again on another.
 
     Raises
     ------
     UnsupportedError
         If dask.distributed is not installed.
     WorkerError
-        If the scheduler cannot be reached, has no workers or another refnet, or gives up on a chunk.
+        If the scheduler cannot be reached, has no workers or another refnet, or gives up on a chunk; if a worker has
+        other versions.
     """
     try:
         distributed = importlib.import_module("distributed")
@@ -170,7 +171,9 @@ def _gather(distributed: Any, client: Any, task: Task, chunks: list[Chunk], addr
     try:
         sent += [client.submit(run_chunk, plain, start, stop, pure=False, retries=3) for start, stop in chunks]
         for future in distributed.as_completed(sent, loop=client.loop):
-            yield future.result()
+            result = future.result()
+            _require_versions(result["versions"], versions_of(task), address)
+            yield result
             future.release()
     except RefnetError:
         raise
@@ -189,3 +192,12 @@ def _gather(distributed: Any, client: Any, task: Task, chunks: list[Chunk], addr
     finally:
         with contextlib.suppress(Exception):
             client.cancel(sent)
+
+
+def _require_versions(theirs: dict[str, str], ours: dict[str, str], address: str) -> None:
+    other = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+    if other:
+        there, here = (", ".join(f"{name} {of.get(name, 'missing')}" for name in other) for of in (theirs, ours))
+        raise WorkerError(
+            f"scheduler {address!r}: a worker has {there}, this process {here}; accepted: the same versions on both"
+        )

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from parity.runners import activations as runners
 from parity.sweep import checkpoint, checks, inputs, job, pool, tally
 from parity.sweep.checkpoint import Progress
 from parity.sweep.job import Task
 from parity.ulp import CLASSES, format_of, number
 from refnet.activations import Activation
+from refnet.commit import commit
 from refnet.engine.machine import processor
 from refnet.errors import ArgumentError
 
@@ -62,6 +62,7 @@ class Result:
     run_seconds: float
     judge_seconds: float
     versions: dict[str, str]
+    commit: str | None = None
 
     def plain(self) -> dict[str, Any]:
         """Return the result as JSON values, with the machine and the day; numbers as bit patterns and in decimals."""
@@ -87,6 +88,7 @@ class Result:
             "run_seconds": round(self.run_seconds, 3),
             "judge_seconds": round(self.judge_seconds, 3),
             "versions": self.versions,
+            "commit": self.commit,
             "cpu": processor()[0],
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         }
@@ -176,7 +178,9 @@ def sweep(task: Task, where: Where | None = None, tell: Callable[[Progress, int]
         If a process or the cluster fails; the checkpoint has what was done.
     """
     where = where or Where()
-    versions = dict(runners.get(task.runner).versions)
+    versions = job.versions_of(task)
+    # Now, as the checkout may change while this runs; a cluster's workers have checkouts of their own.
+    measured = None if where.scheduler else commit()
     path = checkpoint.path_of(where.folder, task) if where.folder else None
     progress = _begin(path, task, versions, where.resume)
     everything = job.chunks(task)
@@ -191,7 +195,7 @@ def sweep(task: Task, where: Where | None = None, tell: Callable[[Progress, int]
         if tell:
             tell(progress, len(everything))
     elapsed = time.monotonic() - began
-    return Result(task, progress.tally, elapsed, progress.run_seconds, progress.judge_seconds, versions)
+    return Result(task, progress.tally, elapsed, progress.run_seconds, progress.judge_seconds, versions, measured)
 
 
 def _begin(path: Path | None, task: Task, versions: dict[str, str], resume: bool) -> Progress:

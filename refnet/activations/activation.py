@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from refnet import elementary
-from refnet.activations.reading import as_floating, halves, itself, narrow, row_terms
+from refnet.activations.reading import as_floating, diagonals, halves, itself, narrow, row_shares, row_terms
 from refnet.errors import ArgumentError, ShapeError, did_you_mean
 
 __all__ = ["REGISTRY", "Activation", "activation", "as_floating"]
@@ -43,7 +43,9 @@ class Activation:
         one of its contexts. Written independently of `formula`. All kinds but elementwise take and return a list.
     derivative : callable
         ``derivative(m, x, **parameters)``, where ``m`` is `mpmath` or `refnet.elementary`; at a kink, the value
-        that Keras' gradient has. Elementwise kinds only.
+        that Keras' gradient has. Of a row it is a matrix. Gated: ``derivative(m, a, b)``, along a and along b. Rowwise:
+        ``derivative(m, i, j, p_i, p_j, others_j)``, of result i along entry j, where p is softmax of the row and others
+        is 1 - p without its cancellation (see `row_shares`). Array: ``derivative(m, x)``, the matrices of all rows.
     kind : {"elementwise", "rowwise", "gated", "array"}
         ``elementwise``: one number in, one out. ``rowwise``: a vector along `axis`, whose formula
         is ``formula(x, highest, term, share)`` (see `refnet.activations.rowwise`). ``gated``: ``formula(a, b)``, one
@@ -262,20 +264,51 @@ class Activation:
         At an infinity it is the derivative's limit, at a kink the value that Keras' gradient has. Where long double is
         no wider than float64, as with Microsoft's compiler, float64 slopes far out lose digits or are 0 too early.
 
+        Returns
+        -------
+        ndarray
+            In x's dtype. Elementwise: of x's shape. Other kinds: for rows along the last axis, x of shape (..., n), the
+            Jacobian matrix of each, shape (..., m, n) with m results: ``[..., i, j]`` is that of result i along entry
+            j. Where a result is NaN, or a limit hangs on which of several infinities is the highest, NaN.
+
         Raises
         ------
         ArgumentError
-            For all kinds but elementwise, whose derivative is a matrix.
+            If the block gives no derivative, or a parameter is still to be given.
+        DTypeError, ShapeError
+            If ``x`` is complex, text or an object array; if it has no rows, or rows that cannot be halved.
+
+        Examples
+        --------
+        >>> from refnet import activations
+        >>> activations.tanh.slope([0.0, 1.0])
+        array([1.        , 0.41997433], dtype=float32)
+        >>> activations.softmax.slope([0.0, 0.0])
+        array([[ 0.25, -0.25],
+               [-0.25,  0.25]], dtype=float32)
         """
         self._complete()
         if self.derivative is None:
-            raise ArgumentError(f"activation {self.name!r}: slope takes elementwise activations with a derivative")
+            raise ArgumentError(f"activation {self.name!r}: its block gives no derivative")
         x = as_floating(x, f"activation {self.name!r}")
         wide: NDArray[Any] = x.astype(np.longdouble if x.dtype == np.float64 else np.float64)
-        end = np.cbrt(np.finfo(wide.dtype).max) / 2  # stands for inf: its cube is finite, every limit reached
         with np.errstate(all="ignore"):
-            y = self.derivative(elementary, np.clip(wide, -end, end), **self.parameters_in(x.dtype))
-            return narrow(np.where(np.isnan(wide), np.nan, y), x.dtype)
+            if self.kind == "elementwise":
+                end = np.cbrt(np.finfo(wide.dtype).max) / 2  # stands for inf: its cube is finite, every limit reached
+                y = self.derivative(elementary, np.clip(wide, -end, end), **self.parameters_in(x.dtype))
+                return narrow(np.where(np.isnan(wide), np.nan, y), x.dtype)
+            senseless = np.isnan(self.numpy(x))[..., None]
+            return narrow(np.where(senseless, np.nan, self._matrix(self.derivative, wide)), x.dtype)
+
+    def _matrix(self, derivative: Callable[..., Any], x: NDArray[Any]) -> NDArray[Any]:
+        """Return the Jacobian of each row, as the block's derivative says it for its kind."""
+        if self.kind == "gated":
+            return diagonals(*derivative(elementary, *halves(x, f"activation {self.name!r}")))
+        if self.kind == "rowwise":
+            i, (share, others) = np.arange(x.shape[-1]), row_shares(x)
+            over = (share[..., :, None], share[..., None, :], others[..., None, :])
+            return np.asarray(derivative(elementary, i[:, None], i, *over))
+        return np.asarray(derivative(elementary, x))
 
     def parameters_in(self, dtype: Any) -> dict[str, float]:
         """Return the parameters rounded to ``dtype``, as the formula meets them (Keras rounds them so)."""

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from refnet.errors import DTypeError, ShapeError
 
-__all__ = ["as_floating", "halved", "halves", "itself", "narrow", "row_terms"]
+__all__ = ["as_floating", "diagonals", "halved", "halves", "itself", "narrow", "row_shares", "row_terms"]
 
 
 def as_floating(x: ArrayLike, who: str) -> NDArray[Any]:
@@ -75,15 +75,25 @@ def halved(size: int, who: str) -> int:
     return size // 2
 
 
+def diagonals(along_a: NDArray[Any], along_b: NDArray[Any]) -> NDArray[Any]:
+    """Return matrices (..., m, 2 m) with one array (..., m) on the left half's diagonal, one on the right's.
+
+    Examples
+    --------
+    >>> diagonals(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    array([[1., 0., 3., 0.],
+           [0., 2., 0., 4.]])
+    """
+    on = np.eye(along_a.shape[-1], dtype=bool)
+    return np.concatenate([np.where(on, each[..., None], 0.0) for each in (along_a, along_b)], axis=-1)
+
+
 def itself(rest: Any) -> Any:
     """Return the rest of a row as the share that a rowwise formula takes."""
     return rest
 
 
-def row_terms(
-    x: NDArray[np.float64],
-    of_row: Callable[[Any], Any],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def row_terms(x: NDArray[Any], of_row: Callable[[Any], Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Return what rowwise formulas are written in: the row's highest entry, each entry's term, and the row's share.
 
     ``highest = max(x)``, ``term = exp(x - highest)``, and ``of_row(rest)``, where ``rest`` is the sum of the terms of
@@ -108,3 +118,9 @@ def row_terms(
     np.put_along_axis(others, first, 0.0, axis=-1)
     rest = np.where(np.isnan(highest), np.nan, others.sum(axis=-1, keepdims=True))
     return highest, term, of_row(rest)
+
+
+def row_shares(x: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return softmax of each row, and 1 minus it: what all other entries have, which keeps its digits next to 0."""
+    _, term, rest = row_terms(x, itself)
+    return term / (1.0 + rest), (rest + (1.0 - term)) / (1.0 + rest)

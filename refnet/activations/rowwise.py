@@ -20,6 +20,7 @@ from refnet.activations.activation import activation
 from refnet.elementary import (
     MODERATE,
     absolute,
+    choose,
     exp,
     exp_times,
     fma,
@@ -52,7 +53,8 @@ def _softmax_exact(m: Any, row: list[Any]) -> list[Any]:
 @activation(
     "exp(x) / sum(exp(x))",
     exact=_softmax_exact,
-    derivative=None,
+    # An entry that gets nothing stays so, whichever of several infinities gets how much.
+    derivative=lambda m, i, j, p_i, p_j, others_j: choose(p_i == 0, 0.0, p_i * choose(i == j, others_j, -p_j)),
     kind="rowwise",
     of_row=lambda rest: 1.0 / (1.0 + rest),
     source="Bridle, Probabilistic Interpretation of Feedforward Classification Network Outputs, 1990",
@@ -65,6 +67,9 @@ def softmax(x: Any, highest: Any, term: Any, share: Any) -> Any:
     The highest score h is taken off first, which changes nothing but keeps the exponentials from overflowing. An
     entry of inf takes everything: 1 there, 0 elsewhere; of several, each gets NaN. -inf gets 0, a row of nothing else
     NaN. NaN makes its whole row NaN.
+
+    With p for softmax(x), its derivative is p_i (1 - p_i) on the diagonal and -p_i p_j off it, where 1 - p_i is the sum
+    of the other entries.
 
     Examples
     --------
@@ -83,7 +88,7 @@ def _log_softmax_exact(m: Any, row: list[Any]) -> list[Any]:
 @activation(
     "x - log(sum(exp(x)))",
     exact=_log_softmax_exact,
-    derivative=None,
+    derivative=lambda m, i, j, p_i, p_j, others_j: choose(i == j, others_j, -p_j),
     kind="rowwise",
     of_row=lambda rest: log1p(within(rest, 0.0, MOST_ENTRIES)),
     source="Bridle, Probabilistic Interpretation of Feedforward Classification Network Outputs, 1990",
@@ -100,6 +105,8 @@ def log_softmax(x: Any, highest: Any, term: Any, share: Any) -> Any:
     that dominates its row gets its small logarithm to the last digit. An entry of inf gets 0 and the others -inf; of
     several, each gets NaN. -inf gets -inf, a row of nothing else NaN. NaN makes its whole row NaN.
 
+    With p for softmax(x), its derivative is 1 - p_i on the diagonal and -p_j off it.
+
     Examples
     --------
     >>> from refnet import activations
@@ -114,9 +121,17 @@ def _glu_exact(m: Any, row: list[Any]) -> list[Any]:
     return [a / (1 + m.exp(-m.mpf(b))) for a, b in zip(row[:half], row[half:], strict=True)]
 
 
+def _glu_derivative(m: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    power = m.exp(-abs(b))
+    through = (abs(a) == inf) & (abs(b) < inf)  # also where the power is so small that it is 0
+    along_b = choose(through, a, a * power / (1 + power) ** 2)
+    return choose(b >= 0, 1.0, power) / (1 + power), along_b
+
+
 @activation(
     "a * sigmoid(b), a and b the halves of x",
     exact=_glu_exact,
+    derivative=_glu_derivative,
     kind="gated",
     source="Dauphin et al., Language Modeling with Gated Convolutional Networks, arXiv:1612.08083, 2016",
 )
@@ -130,6 +145,9 @@ def glu(a: Any, b: Any) -> Any:
 
     A gate that is all but closed is evaluated with e = exp(-|b|) as a e / (1 + e), where a e is one word: a large a can
     be let through so little that e alone would be 0.
+
+    Its derivative is two diagonals side by side: sigmoid(b) along a, and a sigmoid(b) sigmoid(-b) along b, which is NaN
+    where both a and b are infinite.
 
     Examples
     --------
@@ -160,9 +178,19 @@ def _sparsemax_exact(m: Any, row: list[Any]) -> list[Any]:
         return [max(x - tau, m.mpf(0)) for x in row]
 
 
+def _sparsemax_derivative(m: Any, x: Any) -> Any:
+    if x.shape[-1] == 0:
+        return np.zeros((*x.shape, 0))
+    k, excess = _over_threshold(x.astype(np.float64))
+    kept = excess > 0.0
+    same = np.eye(x.shape[-1], dtype=x.dtype)
+    return where(kept[..., :, None] & kept[..., None, :], (k[..., None] * same - 1) / k[..., None], 0.0)
+
+
 @activation(
     "max(x - tau, 0), with tau such that the row adds up to 1",
     exact=_sparsemax_exact,
+    derivative=_sparsemax_derivative,
     kind="array",
     source="Martins and Astudillo, From Softmax to Sparsemax, arXiv:1602.02068, 2016",
 )
@@ -183,6 +211,9 @@ def sparsemax(x: Any) -> Any:
     everything: 1 there, 0 elsewhere; of several, each gets NaN. A row of nothing but -inf is NaN, and so is one with a
     NaN.
 
+    Its derivative is 1 - 1/k on the diagonal and -1/k off it among the k entries above 0, and 0 elsewhere. At a kink,
+    where an entry just comes up to tau, it is that of the side where the entry is 0.
+
     Examples
     --------
     >>> from refnet import activations
@@ -192,6 +223,16 @@ def sparsemax(x: Any) -> Any:
     """
     if x.shape[-1] == 0:
         return x
+    k, excess = _over_threshold(x)
+    y = maximum(excess / k, 0.0)
+    highest = x.max(axis=-1, keepdims=True)
+    top = x == highest
+    senseless = np.isinf(highest) & ((highest < 0.0) | (top.sum(axis=-1, keepdims=True) > 1))
+    return where(np.isnan(highest) | (senseless & top), np.nan, y)
+
+
+def _over_threshold(x: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return how many entries sparsemax keeps, k, and for each entry k (x - tau): those above 0 are kept."""
     highest = x.max(axis=-1, keepdims=True)
     gap, low = two_sum(x, -highest)
     near = gap > -1.5  # the others get 0 anyway; keeping them at -2 keeps infinities out of the sums
@@ -199,9 +240,7 @@ def sparsemax(x: Any) -> Any:
     top = x == highest
     gap, low = where(top, 0.0, gap), where(top, 0.0, low)
     k, total, total_low = _support(gap, low)
-    y = where(near | top, maximum(_excess(k, gap, low, total, total_low) / k, 0.0), 0.0)
-    senseless = np.isinf(highest) & ((highest < 0.0) | (top.sum(axis=-1, keepdims=True) > 1))
-    return where(np.isnan(highest) | (senseless & top), np.nan, y)
+    return k, where(near | top, _excess(k, gap, low, total, total_low), -1.0)
 
 
 def _support(gap: NDArray[Any], low: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:

@@ -41,6 +41,7 @@ def test_refnet_runs_on_every_number_of_threads_and_the_peers_on_the_most(monkey
     monkeypatch.setattr(
         activations, "measure_apart", lambda n: Limits(n, 1e11, "a kernel", 1e10, ((1 << 27, 1e10 * n),))
     )
+    monkeypatch.setattr(activations, "commit", lambda: "0123abc")
     threads = sorted({1, min(2, len(cores()))})
     peers = [PEERS["refnet"], PEERS["NumPy"]]
     record = activations.run(["relu", "softmax"], [64], peers, threads, Settings(2, 0.001, 0.01, 1), "a command")
@@ -54,4 +55,5 @@ def test_refnet_runs_on_every_number_of_threads_and_the_peers_on_the_most(monkey
         expected = ["refnet", "NumPy"] if row.threads == threads[-1] else ["refnet"]
         assert [entry.peer for entry in row.measurements] == expected
         assert all(entry.status == "timed" for entry in row.measurements)
+    assert record.commit == "0123abc"
     assert from_json(record.to_json()) == record

@@ -13,6 +13,7 @@ LIMITS = Limits(1, 1e11, "a kernel", 1e10, ((1 << 27, 1e10),))
 
 def test_a_small_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forward, "measure_apart", lambda threads: LIMITS)
+    monkeypatch.setattr(forward, "commit", lambda: "0123abc")
     told: list[str] = []
     cells = [Cell(CASES["tutorial"], 3), Cell(CASES["odd"], 1)]
     settings = Settings(2, 0.001, 0.01, 1)
@@ -24,6 +25,7 @@ def test_a_small_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tutorial.limit == max(1500 / 1e11, tutorial.moved_bytes / 1e10)
     assert {"refnet", "numpy"} <= set(record.versions)
     assert record.limits == (LIMITS,)
+    assert record.commit == "0123abc"
     assert "tutorial:3, 1 thread: comparing NumPy" in told
     assert from_json(record.to_json()) == record
 

@@ -48,7 +48,7 @@ def test_the_json_has_these_fields() -> None:
     raw = json.loads(RECORD.to_json())
     assert raw["schema"] == SCHEMA
     assert set(raw) == {
-        *("schema", "kind", "command", "date", "machine", "versions", "settings", "limits", "rows"),
+        *("schema", "kind", "command", "date", "machine", "versions", "settings", "limits", "rows", "commit"),
     }
     assert set(raw["rows"][0]) == {
         *("name", "size", "threads", "text", "elements", "flops", "moved_bytes", "limit", "limited_by", "measurements"),
@@ -57,6 +57,17 @@ def test_the_json_has_these_fields() -> None:
     assert set(entry) == {"peer", "status", "note", "summary", "error", "peak_rss"}
     assert set(entry["summary"]) == {"median", "low", "high", "fastest", "slowest", "rounds"}
     assert all(entry["status"] in STATUSES for entry in raw["rows"][0]["measurements"])
+
+
+def test_a_record_from_before_commits_were_named_is_read() -> None:
+    raw = json.loads(RECORD.to_json())
+    del raw["commit"]
+    assert from_json(json.dumps(raw)) == RECORD
+
+
+def test_when_names_the_commit_if_it_is_known() -> None:
+    assert RECORD.when == RECORD.date
+    assert dataclasses.replace(RECORD, commit="0123abc+").when == f"{RECORD.date}, commit 0123abc+"
 
 
 def test_ratios() -> None:

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import pytest
+
 from bench import startup
 from bench.startup import Start
 
 
-def test_each_script_is_started_and_weighed() -> None:
+def test_each_script_is_started_and_weighed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(startup, "commit", lambda: "0123abc")
     starts = (
         Start(
             "short", "a short one", (("Python", "", ""), ("numpy", "", "import numpy"), ("bad", "", "import nothing_"))
         ),
     )
     record = startup.run(2, "python -m bench startup", starts=starts)
+    assert record.commit == "0123abc"
     python, numpy, bad = record.rows[0].measurements
     assert python.status == numpy.status == "timed"
     assert python.summary is not None

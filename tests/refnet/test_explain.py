@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import re
 from pathlib import Path
 
@@ -53,8 +54,8 @@ def test_the_derivative_shown_is_the_derivative(entry):
     In float64 the text loses digits where a slope passes through 0 (300 ulp for gelu's at -0.75).
     """
     text = explain.derivative_text(entry)
-    if entry.derivative is None:
-        assert text.startswith("a matrix")
+    if entry.kind != "elementwise":
+        assert text.startswith("a matrix: slope(x)[i, j]")
         return
     x = np.array([-2.5, -0.75, 0.5, 3.25], np.longdouble)
     formula, _, words = text.partition(" where ")
@@ -66,6 +67,12 @@ def test_the_derivative_shown_is_the_derivative(entry):
             exec(word, names)
     shown = np.broadcast_to(eval(formula, names), x.shape)
     np.testing.assert_array_max_ulp(shown.astype(np.float64), entry.slope(x.astype(np.float64)), maxulp=2)
+
+
+def test_a_derivative_that_is_not_given():
+    bare = dataclasses.replace(activations.tanh, derivative=None)
+    assert explain.derivative_text(bare) == "not given by the block"
+    assert {row[2] for row in explain.edge_values(bare)} == {""}
 
 
 def test_plot_draws_a_line_from_corner_to_corner():

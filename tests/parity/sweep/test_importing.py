@@ -28,6 +28,7 @@ def test_a_tally_becomes_an_entry(found, tmp_path):
     assert tally.read(entry) == found
     assert entry["range"] == ["0.0", "6.0"]
     assert "numba" in entry["versions"]
+    assert entry["commit"] is None
     assert "seconds" not in entry
 
 

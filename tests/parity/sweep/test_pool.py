@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,8 +13,10 @@ import time
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import refnet
 from parity.sweep import job, pool, tally
 from parity.sweep.run import Where, sweep
 from refnet.errors import ArgumentError
@@ -168,7 +171,9 @@ def wait_for_both(address):
 @quietly
 def test_a_sweep_on_a_cluster_is_that_of_this_process(right, tmp_path):
     with cluster(tmp_path, workers=1) as (address, _):
-        assert sweep(half_task(), Where(scheduler=address)).tally == right
+        result = sweep(half_task(), Where(scheduler=address))
+    assert result.tally == right
+    assert result.commit is None  # the workers' is not known
 
 
 @quietly
@@ -229,11 +234,8 @@ def test_a_scheduler_without_refnet_is_one_sentence(tmp_path):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("raised", [TypeError("Task() got an unexpected\nargument"), ValueError("of dask")])
-def test_whatever_a_cluster_raises_is_one_sentence(raised):
-    def fails():
-        raise raised
-
+def gather(task, result):
+    """Return what comes from a cluster whose every future gives what ``result`` gives."""
     distributed = types.SimpleNamespace(
         as_completed=lambda sent, loop: sent,
         KilledWorker=KeyError,
@@ -241,14 +243,38 @@ def test_whatever_a_cluster_raises_is_one_sentence(raised):
     )
     client = types.SimpleNamespace(
         wait_for_workers=lambda count, timeout: None,
-        submit=lambda *arguments, **options: types.SimpleNamespace(result=fails),
+        submit=lambda *arguments, **options: types.SimpleNamespace(result=result, release=lambda: None),
         cancel=lambda sent: None,
         loop=None,
     )
-    task = half_task()
+    return list(pool._gather(distributed, client, task, job.chunks(task)[:1], "tcp://h:1"))
+
+
+@pytest.mark.parametrize("raised", [TypeError("Task() got an unexpected\nargument"), ValueError("of dask")])
+def test_whatever_a_cluster_raises_is_one_sentence(raised):
+    def fails():
+        raise raised
+
     said = rf"^scheduler 'tcp://h:1': a chunk cannot run there \({type(raised).__name__}: [^\n]*\); accepted: [^\n]*$"
     with pytest.raises(pool.WorkerError, match=said):
-        list(pool._gather(distributed, client, task, job.chunks(task), "tcp://h:1"))
+        gather(half_task(), fails)
+
+
+@pytest.mark.parametrize(
+    ("versions", "there", "here"),
+    [
+        ({"numpy": "1.0"}, "numpy 1.0", f"numpy {np.__version__}"),
+        ({"numba": "0.1"}, "numba 0.1", "numba missing"),
+        ({"numpy": "1", "refnet": "9"}, "numpy 1, refnet 9", f"numpy {np.__version__}, refnet {refnet.__version__}"),
+    ],
+)
+def test_a_worker_of_other_versions_is_refused(versions, there, here):
+    task = half_task()
+    chunk = next(pool.here(task, job.chunks(task)))
+    assert gather(task, lambda: chunk) == [chunk]
+    said = f"scheduler 'tcp://h:1': a worker has {there}, this process {here}; accepted: the same versions on both"
+    with pytest.raises(pool.WorkerError, match=f"^{re.escape(said)}$"):
+        gather(task, lambda: chunk | {"versions": chunk["versions"] | versions})
 
 
 def reach(address):

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from parity.sweep import checkpoint, job, tally
+from parity.sweep import checkpoint, job, run, tally
 from parity.sweep.run import Where, known_places, sweep, task_for
 from refnet import activations
 from refnet.errors import ArgumentError, DTypeError, FileError, ShapeError
@@ -19,7 +19,8 @@ from tests.parity.sweep.common import ELEMENTWISE, PLANTED, ROOT, complete, half
 from tests.parity.sweep.planted import PLACES
 
 
-def test_a_sweep_finds_the_planted_errors_and_no_others():
+def test_a_sweep_finds_the_planted_errors_and_no_others(monkeypatch):
+    monkeypatch.setattr(run, "commit", lambda: "0123abc")
     told = []
     result = sweep(half_task(), tell=lambda progress, chunks: told.append((len(progress.done), chunks)))
     assert [each.bits for each in result.tally.misrounded] == sorted(PLACES)
@@ -33,6 +34,7 @@ def test_a_sweep_finds_the_planted_errors_and_no_others():
     )
     assert plain["max_ulp"] == 1.0
     assert plain["versions"]["numpy"] == np.__version__
+    assert plain["commit"] == "0123abc"
     assert plain["cpu"]
 
 

@@ -120,6 +120,29 @@ def test_rows_agree(name):
     if name == "sparsemax":
         x = x * 10  # one entry dominates: the only case that Keras 3.15 gets right (keras#23425)
         x = x[np.sort(x, axis=-1)[:, -1] - np.sort(x, axis=-1)[:, -2] > 1]
-    theirs = KERAS[name](tensorflow.constant(x)).numpy()
-    ours = REGISTRY[name](x)
-    assert np.abs(ours.astype(np.float64) - theirs).max() <= 4 * np.spacing(np.abs(ours).max())
+    watched = tensorflow.constant(x)
+    with tensorflow.GradientTape() as tape:
+        tape.watch(watched)
+        theirs = KERAS[name](watched)
+    jacobian = tape.batch_jacobian(theirs, watched)
+    for ours, other in ((REGISTRY[name](x), theirs), (REGISTRY[name].slope(x), jacobian)):
+        scale = np.float32(1.0) if other is jacobian else np.abs(ours).max()  # TensorFlow takes p from 1
+        assert ours.shape == other.shape
+        assert np.abs(ours.astype(np.float64) - other).max() <= 4 * np.spacing(scale)
+
+
+def test_the_slope_of_sparsemax_is_the_gradient_of_its_definition():
+    """Keras' own is wrong where k is 2 or more (keras#23425); this divides the k-th partial sum alone."""
+    x = np.random.default_rng(4).normal(size=(40, 6)).astype(np.float32)
+    watched = tensorflow.constant(x)
+    with tensorflow.GradientTape() as tape:
+        tape.watch(watched)
+        descending = tensorflow.sort(watched, direction="DESCENDING")
+        partial, size = tensorflow.cumsum(descending, axis=-1), tensorflow.range(1.0, 7.0)
+        k = tensorflow.reduce_sum(tensorflow.cast(1 + size * descending > partial, tensorflow.int32), axis=-1)
+        sum_of_k = tensorflow.gather(partial, k - 1, batch_dims=1)
+        tau = (sum_of_k - 1) / tensorflow.cast(k, tensorflow.float32)
+        y = tensorflow.nn.relu(watched - tau[:, None])
+    assert set(k.numpy()) >= {1, 2, 3}
+    jacobian = tape.batch_jacobian(y, watched).numpy()
+    np.testing.assert_array_max_ulp(activations.sparsemax.slope(x), jacobian, maxulp=1)

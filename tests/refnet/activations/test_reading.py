@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from refnet.activations.reading import as_floating, itself, narrow, row_terms
+from refnet.activations.reading import as_floating, diagonals, itself, narrow, row_shares, row_terms
 from refnet.errors import DTypeError, ShapeError
 
 
@@ -99,6 +99,20 @@ def test_row_terms_carry_what_the_difference_loses():
     x = np.array([[0.1, 700.0]])
     right = float(np.exp(np.longdouble(0.1) - np.longdouble(700.0)))
     assert abs(row_terms(x, itself)[1][0, 0] - right) <= 2 * np.spacing(right)
+
+
+def test_row_shares_keep_what_the_others_have():
+    share, others = row_shares(np.array([[0.0, 60.0]], np.longdouble))
+    right = np.exp(np.longdouble(-60.0)) / (1 + np.exp(np.longdouble(-60.0)))
+    assert (share[0, 0], others[0, 1]) == (right, right)
+    assert others[0, 0] == share[0, 1] == 1 - right
+    assert share.dtype == others.dtype == np.longdouble
+
+
+def test_diagonals_of_several_rows():
+    matrices = diagonals(np.array([[1.0, np.inf], [3.0, 4.0]]), np.array([[5.0, 6.0], [np.nan, 8.0]]))
+    np.testing.assert_array_equal(matrices[0], [[1.0, 0.0, 5.0, 0.0], [0.0, np.inf, 0.0, 6.0]])
+    np.testing.assert_array_equal(matrices[1], [[3.0, 0.0, np.nan, 0.0], [0.0, 4.0, 0.0, 8.0]])
 
 
 def test_a_mask_is_not_lost():

@@ -1,4 +1,4 @@
-"""softmax, log_softmax, glu and sparsemax against mpmath, row by row."""
+"""softmax, log_softmax, glu and sparsemax, and their Jacobians, against mpmath, row by row."""
 
 from __future__ import annotations
 
@@ -180,7 +180,84 @@ def test_axes(name):
         block(x, axis=3)
 
 
-def test_slope_has_no_meaning_for_rows():
-    for name in ROWS:
-        with pytest.raises(ArgumentError, match="slope takes elementwise"):
-            REGISTRY[name].slope(np.zeros(2))
+def slope_rows(dtype):
+    """Yield rows that all kinds take, with one entry that dominates by more and more, and with gates that close."""
+    yield from (row.astype(dtype) for row in rows(dtype) if len(row) <= 10 and len(row) % 2 == 0)
+    yield np.random.default_rng(13).normal(size=16).astype(dtype)
+    for depth in (17.0, 40.0, 90.0, 110.0, 350.0, 700.0, 710.0, 745.0, 1450.0):
+        yield np.array([depth, 0.0, 0.5, -1.0], dtype)
+        yield np.array([0.0, -0.5, -depth, depth], dtype)
+        yield np.array([np.finfo(dtype).max, -1e30, -depth, depth], dtype)
+
+
+def jacobian(block, row):
+    """Return the derivative of ``exact`` by differences of such digits that no float64 shows their error."""
+    with mpmath.workprec(3600):
+        x, step = [mpmath.mpf(float(each)) for each in row], mpmath.ldexp(1, -1200)
+        columns = []
+        for j in range(len(x)):
+            right, left = (block.exact(mpmath, [*x[:j], x[j] + h, *x[j + 1 :]]) for h in (step, -step))
+            columns.append([(b - a) / (2 * step) for a, b in zip(left, right, strict=True)])
+        return np.array(columns).T
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=lambda t: t.__name__)
+@pytest.mark.parametrize("name", ROWS)
+def test_slope_is_the_jacobian_rounded(name, dtype):
+    if dtype is np.float64 and np.finfo(np.longdouble).nmant < 63:
+        pytest.skip("long double is no wider than float64 here")
+    bound = 0.5001 if dtype is np.float32 else 0.51
+    for row in slope_rows(dtype):
+        got, expected = REGISTRY[name].slope(row), jacobian(REGISTRY[name], row)
+        errors = [error_in_ulp(float(y), t, dtype) for y, t in zip(got.flat, expected.flat, strict=True)]
+        worst = int(np.argmax(errors))
+        assert errors[worst] <= bound, (row, divmod(worst, len(row)), got.flat[worst], errors[worst])
+
+
+@pytest.mark.parametrize(("dtype", "far"), [(np.float32, 1e30), (np.float64, 1e300)], ids=["float32", "float64"])
+@pytest.mark.parametrize("name", ROWS)
+def test_slope_at_an_infinity_is_its_limit(name, dtype, far):
+    for row in ([0.5, -1.0, INF, -INF], [0.5, 1.0, -INF, 2.0]):
+        slope = REGISTRY[name].slope(np.array(row, dtype))
+        np.testing.assert_array_equal(slope, REGISTRY[name].slope(np.clip(np.array(row, dtype), -far, far)))
+        assert np.isfinite(slope).all()
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_slope_of_a_result_that_is_nan(name):
+    for row, expected in SPECIAL[name]:
+        slope = REGISTRY[name].slope(np.array(row))
+        assert np.isnan(slope).all(axis=-1).tolist() == np.isnan(expected).tolist(), row
+
+
+def test_slope_where_infinities_compete():
+    assert activations.softmax.slope([1.0, INF, INF])[0].tolist() == [0.0, 0.0, 0.0]
+    np.testing.assert_array_equal(activations.log_softmax.slope([1.0, INF, INF])[0], [1.0, NAN, NAN])
+    for b in (3.0, -3.0, -1e4):
+        assert activations.glu.slope([-INF, b])[0, 1] == -INF
+    np.testing.assert_array_equal(activations.glu.slope([INF, INF]), [[1.0, NAN]])
+
+
+def test_slope_at_a_kink_of_sparsemax():
+    assert not activations.sparsemax.slope([1.0, 0.0]).any()
+    above = np.nextafter(np.float32(0), np.float32(1))
+    assert activations.sparsemax.slope(np.array([1.0, above], np.float32)).tolist() == [[0.5, -0.5], [-0.5, 0.5]]
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_slope_takes_rows_along_the_last_axis(name):
+    results = 2 if name == "glu" else 4
+    for dtype in (np.float16, np.float32, np.float64):
+        x = np.linspace(-3, 3, 24, dtype=dtype).reshape(2, 3, 4)
+        slope = REGISTRY[name].slope(x)
+        assert (slope.shape, slope.dtype) == ((2, 3, results, 4), dtype)
+        np.testing.assert_array_equal(slope[1, 2], REGISTRY[name].slope(x[1, 2]))
+        assert REGISTRY[name].slope(x[:0]).shape == (0, 3, results, 4)
+        assert REGISTRY[name].slope(x[..., :0]).shape == (2, 3, 0, 0)
+    with pytest.raises(ShapeError, match=f"activation '{name}': a number on its own has no rows"):
+        REGISTRY[name].slope(1.0)
+
+
+def test_slope_of_glu_needs_an_even_axis():
+    with pytest.raises(ShapeError, match="activation 'glu': an axis of size 3 cannot be halved"):
+        activations.glu.slope(np.zeros((2, 3)))
