@@ -64,7 +64,7 @@ def test_what_is_converted_does_not_grow_with_the_batch(change, shape):
     net = refnet.Sequential([refnet.Input(shape), layers.Dense(10, "relu"), layers.Dense(2, "softmax")])
     refnet.set_num_threads(2)
     beyond = []
-    for rows in (100_000, 400_000):
+    for rows in (200_000, 400_000):
         x = np.random.default_rng(0).standard_normal((rows, *shape)).astype(np.float32)
         given, expected = change(x), net(x)
         net(given)
