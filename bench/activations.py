@@ -143,7 +143,8 @@ def _row(
     asked: Activation, size: int, row: int | None, threads: int, limits: Limits, measurements: tuple[Measurement, ...]
 ) -> Row:
     """Return the row of a table; what must move is the input once and the output once."""
-    moved = 2 * FLOAT32_BYTES * asked.x.size
+    results = asked.x.size // 2 if activations.REGISTRY[asked.name].kind == "gated" else asked.x.size
+    moved = FLOAT32_BYTES * (asked.x.size + results)
     limit, limited_by = least_seconds(limits, 0, moved)
     return Row(
         name=asked.name,

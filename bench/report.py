@@ -203,7 +203,7 @@ def _activation_table(record: Record, rows: list[Row]) -> Table:
     table.add_column("× Keras", justify="right")
     table.add_column("of relu", justify="right")
     relu = next((row for row in rows if row.name == "relu" and row.threads == threads[-1]), None)
-    copies = {row.threads: row.elements / row.limit / 1e9 for row in rows if row.limit}
+    copies = {row.threads: row.elements / row.limit / 1e9 for row in reversed(rows) if row.limit}  # glu moves less
     for name, text in dict.fromkeys((row.name, row.text) for row in rows):
         lines = {row.threads: row for row in rows if (row.name, row.text) == (name, text)}
         last = lines[max(lines)]

@@ -17,6 +17,7 @@ from parity.sweep.model import Model
 from parity.ulp import format_of, from_bits
 from refnet import activations
 from refnet.activations import Activation
+from refnet.activations.activation import as_written
 
 __all__ = ["Task", "activation_of", "chunks", "model_of", "run_chunk", "title", "versions_of"]
 
@@ -71,11 +72,7 @@ def title(name: str, parameters: Mapping[str, float]) -> str:
     ('leaky_relu(negative_slope=0.3)', 'gelu(approximate=True)')
     """
     defaults = activations.REGISTRY[name].parameters
-    given = ", ".join(
-        f"{key}={each if isinstance(each, bool) else format(each, 'g')}"
-        for key, each in parameters.items()
-        if each != defaults.get(key)
-    )
+    given = ", ".join(as_written(key, each) for key, each in parameters.items() if each != defaults.get(key))
     return f"{name}({given})" if given else name
 
 

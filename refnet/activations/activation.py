@@ -16,7 +16,7 @@ from refnet import elementary
 from refnet.activations.reading import as_floating, diagonals, halves, itself, narrow, row_shares, row_terms
 from refnet.errors import ArgumentError, ShapeError, did_you_mean
 
-__all__ = ["REGISTRY", "Activation", "activation", "as_floating"]
+__all__ = ["REGISTRY", "Activation", "activation", "as_floating", "as_written"]
 
 Kind = Literal["elementwise", "rowwise", "gated", "array"]
 Parameter = float | bool
@@ -117,7 +117,7 @@ class Activation:
 
     def __repr__(self) -> str:
         given = "".join(
-            f", {key}={value if isinstance(value, bool) else format(value, 'g')}"
+            f", {as_written(key, value)}"
             for key, value in self.parameters.items()
             if value == value and value != self.defaults[key]
         )
@@ -391,6 +391,17 @@ def activation(text: str, **record: Any) -> Callable[[Callable[..., Any]], Activ
         return entry
 
     return register
+
+
+def as_written(key: str, value: Parameter) -> str:
+    """Return a parameter as a user would write it, in as few digits as give the same number back.
+
+    Examples
+    --------
+    >>> as_written("alpha", 0.1234567), as_written("max_value", 6.0), as_written("approximate", True)
+    ('alpha=0.1234567', 'max_value=6', 'approximate=True')
+    """
+    return f"{key}={str(value).removesuffix('.0')}"
 
 
 def _default(value: Parameter) -> Parameter:

@@ -36,7 +36,7 @@ def linear(x: Any) -> Any:
 def _relu_exact(m: Any, x: Any, negative_slope: float, max_value: float, threshold: float) -> Any:
     if x > threshold:
         return x if x < max_value else m.mpf(max_value)
-    return negative_slope * (m.mpf(x) - threshold)
+    return negative_slope * (m.mpf(x) - threshold) if negative_slope else m.mpf(0)
 
 
 def _relu_derivative(m: Any, x: Any, negative_slope: float, max_value: float, threshold: float) -> Any:
@@ -44,7 +44,8 @@ def _relu_derivative(m: Any, x: Any, negative_slope: float, max_value: float, th
 
 
 def _relu_limits(negative_slope: float, max_value: float, threshold: float) -> dict[float, float]:
-    return {-inf: -inf * negative_slope if negative_slope else 0.0, inf: max_value}
+    below = {x: negative_slope * (x - threshold) if negative_slope else 0.0 for x in (-inf, inf)}
+    return {x: min(x, max_value) if x > threshold else below[x] for x in below}
 
 
 def _relu_negative_zero(negative_slope: float, max_value: float, threshold: float) -> float:
@@ -314,7 +315,7 @@ def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
     exact=lambda m, x, threshold, default_value: m.mpf(x) if x > threshold else m.mpf(default_value),
     derivative=lambda m, x, threshold, default_value: choose(x > threshold, 1.0, 0.0),
     kinks=lambda threshold, default_value: (threshold,),
-    limits=lambda threshold, default_value: {-inf: default_value, inf: inf},
+    limits=lambda threshold, default_value: {-inf: default_value, inf: inf if threshold < inf else default_value},
     negative_zero=lambda threshold, default_value: -0.0 if threshold < 0.0 else default_value,
     source="keras.activations.threshold",
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from refnet.engine.blocks import run_converted
 from refnet.engine.capi import usable
 from refnet.engine.forward import (
     activation_kernel,
@@ -29,7 +29,7 @@ from refnet.engine.records import ARRAY_CLASS, CODE, COLUMNS, DTYPE, MOST, PYTHO
 from refnet.engine.table import ACTIVATION_WORK, KERNEL, MATMUL, X, Y, work_size
 from refnet.engine.workers import Ticket, team
 from refnet.errors import ShapeError
-from refnet.layers.inputs import Shape, as_input
+from refnet.layers.inputs import Shape, as_input, check_input
 from refnet.layers.operations import Activate, Call, Columnwise, Matmul, Operation
 
 __all__ = ["Plan", "buffers"]
@@ -201,11 +201,12 @@ class Chain:
             row[1:3] = [source, target]
         return max(numbers, default=-1) + 1
 
-    def __call__(self, x: NDArray[Any]) -> NDArray[Any]:
-        """x (rows, in), C-contiguous and of the chain's dtype -> y (rows, out)."""
+    def __call__(self, x: NDArray[Any], y: NDArray[Any] | None = None) -> NDArray[Any]:
+        """x (rows, in), C-contiguous and of the chain's dtype -> y (rows, out), in the memory given or in its own."""
         # Another thread may set x.shape meanwhile. The width may be one of NumPy's integers.
         rows = int(x.size // self.width) if self.width else len(x)
-        y = np.empty((rows, self.out_width), self.dtype)
+        if y is None:
+            y = np.empty((rows, self.out_width), self.dtype)
         threads = team(rows * self.work) if rows >= self.parallel_rows else 1
         part = self._part(rows, threads) if threads > 1 else rows
         if part < rows:
@@ -324,7 +325,7 @@ class Plan:
         self.in_features, self.dtype, self.who, self.in_shape = in_features, np.dtype(dtype), who, in_shape
         self.parts: tuple[Chain | Call, ...] = tuple(_parts(operations, in_features, self.dtype, who))
         only = self.parts[0] if len(self.parts) == 1 else None
-        self._only = only if isinstance(only, Chain) else None
+        self._only = only if isinstance(only, Chain) and (in_shape is None or len(in_shape) == 2) else None
 
     def __call__(self, x: Any) -> NDArray[Any]:
         """x (..., in), real numbers in any layout -> y (..., out) in the plan's dtype. x is never modified."""
@@ -345,15 +346,13 @@ class Plan:
 
     def _general(self, x: Any) -> NDArray[Any]:
         shape = self.in_shape or (None, self.in_features)
-        y = as_input(x, shape, self.dtype, self.who, any_rank=self.in_shape is None)
+        checked = check_input if self.parts and isinstance(self.parts[0], Chain) else as_input
+        y = checked(x, shape, self.dtype, self.who, any_rank=self.in_shape is None)
         if not self.parts:
             return y.copy()
         for part in self.parts:
             if isinstance(part, Chain):
-                lead, width = y.shape[:-1], y.shape[-1]
-                if width != part.width:
-                    raise ShapeError(f"{self.who}: rows of {width} numbers reach a step; accepted: {part.width}")
-                y = part(np.ascontiguousarray(y).reshape(math.prod(lead), width)).reshape(*lead, part.out_width)
+                y = run_converted(part, y)
             else:
                 y = np.asarray(part.function(y), dtype=self.dtype)
         return y

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refnet import activations
-from refnet.activations.activation import Activation
+from refnet.activations.activation import Activation, as_written
 from refnet.errors import ArgumentError, DTypeError, RefnetError, ShapeError, UnsupportedError
 from refnet.layers.configs import deserialize, serialize
 from refnet.layers.inputs import Shape
@@ -156,8 +156,8 @@ def describe(function: Function) -> str:
     """
     if isinstance(function, Activation):
         changed = {key: value for key, value in function.parameters.items() if value != function.defaults[key]}
-        given = [f"{key}={value if isinstance(value, bool) else format(value, 'g')}" for key, value in changed.items()]
-        return f"{function.name}({', '.join(given)})" if given else function.name
+        given = ", ".join(as_written(key, value) for key, value in changed.items())
+        return f"{function.name}({given})" if given else function.name
     if isinstance(function, Layer):
         return function.activation_text or function.name
     return str(getattr(function, "__name__", type(function).__name__))

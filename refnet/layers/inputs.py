@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from refnet.errors import DTypeError, ShapeError
 
-__all__ = ["Shape", "as_input", "as_real_array", "check_shape"]
+__all__ = ["Shape", "as_input", "as_plain", "as_real_array", "check_input", "check_shape", "is_plain"]
 
 #: A shape with the batch axis first; None stands for any size.
 Shape = tuple[int | None, ...]
@@ -107,6 +107,30 @@ def _shape_text(shape: Shape, any_rank: bool = False) -> str:
     return f"shape (rows, {'..., ' if any_rank else ''}{', '.join(sizes)})" if sizes else "shape (rows,)"
 
 
+def check_input(
+    x: ArrayLike, in_shape: Shape | None, dtype: np.dtype[Any], who: str, *, any_rank: bool = False
+) -> NDArray[Any]:
+    """Return ``x`` checked, as an array of real numbers; nothing is converted yet (see `as_input`)."""
+    array = as_real_array(x, who) if type(x) is not np.ndarray or x.dtype != dtype else x
+    if in_shape is not None:
+        check_shape(array.shape, in_shape, who, any_rank=any_rank)
+    return array
+
+
+def is_plain(array: NDArray[Any], dtype: np.dtype[Any]) -> bool:
+    """Tell whether compiled code can read an array as it is: C-contiguous, in ``dtype`` and native byte order."""
+    return array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned
+
+
+def as_plain(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return an array of real numbers in the form of `is_plain`: itself where it has that already."""
+    if is_plain(array, dtype):
+        return array  # what a program in a loop passes: nothing to convert
+    # Numbers beyond float32's range become infinities, as everywhere in IEEE arithmetic; NumPy need not warn of it.
+    with np.errstate(over="ignore"):
+        return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+
+
 def as_input(
     x: ArrayLike, in_shape: Shape | None, dtype: DTypeLike, who: str, *, any_rank: bool = False
 ) -> NDArray[Any]:
@@ -148,11 +172,4 @@ def as_input(
 x[np.newaxis, :])
     """
     wanted = np.dtype(dtype)
-    array = as_real_array(x, who) if type(x) is not np.ndarray or x.dtype != wanted else x
-    if in_shape is not None:
-        check_shape(array.shape, in_shape, who, any_rank=any_rank)
-    if array.dtype == wanted and array.flags.c_contiguous and array.flags.aligned:
-        return array  # what a program in a loop passes: nothing to convert
-    # Numbers beyond float32's range become infinities, as everywhere in IEEE arithmetic; NumPy need not warn of it.
-    with np.errstate(over="ignore"):
-        return np.require(array, wanted, ["C_CONTIGUOUS", "ALIGNED"])
+    return as_plain(check_input(x, in_shape, wanted, who, any_rank=any_rank), wanted)

@@ -30,6 +30,12 @@ class WeightSpec(NamedTuple):
     initializer: Callable[..., Any]
 
 
+def stored(values: NDArray[Any], dtype: str) -> NDArray[Any]:
+    """Return a copy for a layer to keep: C-contiguous, in its dtype, read-only. Numbers beyond it become infinities."""
+    with np.errstate(over="ignore"):
+        return frozen(np.array(values, dtype=dtype, order="C"))
+
+
 def frozen(values: NDArray[Any]) -> NDArray[Any]:
     """Return the same array, which can be written no more."""
     values.flags.writeable = False
@@ -200,7 +206,7 @@ class Layer:
         values = as_real_array(made, self._who, f"what {what} gave")
         if values.shape != spec.shape:
             raise ShapeError(f"{self._who}: {what} gave shape {values.shape}; accepted: {spec.shape}")
-        return frozen(np.array(values, dtype=self.dtype, order="C"))
+        return stored(values, self.dtype)
 
     def _require_shapes(self, weights: Iterable[NDArray[Any]], specs: Sequence[WeightSpec]) -> None:
         for array, spec in zip(weights, specs, strict=True):
@@ -232,8 +238,8 @@ class Layer:
         Parameters
         ----------
         weights : sequence of array_like
-            In the order of `get_weights`, in the same shapes. They are copied, and rounded to the layer's dtype;
-            NaN and infinities are weights like any other.
+            In the order of `get_weights`, in the same shapes. They are copied, and rounded to the layer's dtype, in
+            which numbers beyond it are infinities; NaN and infinities are weights like any other.
 
         Raises
         ------
@@ -268,7 +274,7 @@ class Layer:
         array = as_real_array(given, self._who, name)
         if array.shape != old.shape:
             raise ShapeError(f"{self._who}: {name} of shape {array.shape} given; accepted: {old.shape}")
-        return frozen(np.array(array, dtype=self.dtype, order="C"))
+        return stored(array, self.dtype)
 
     def count_params(self) -> int:
         """Return how many numbers the weights hold.

@@ -123,8 +123,8 @@ def make_ready(segments: Sequence[Segment], accepted: Shape | None, who: str, in
     plans = tuple(make_plan(segment, who, accepted if place == 0 else None) for place, segment in enumerate(segments))
     plan = plans[0] if len(plans) == 1 else Chain(plans)
     simple = isinstance(plans[0], Simple)
-    if not isinstance(plan, (Simple, Chain)) and in_dtype is None and (accepted is None or len(accepted) == 2):
-        return Ready(plan, plan.door())  # the Plan checks for itself, in less time
+    if not simple and in_dtype is None:  # a Plan checks for itself, in less time, and converts block by block
+        return Ready(plan, plan if isinstance(plan, (Simple, Chain)) else plan.door())
     dtype = np.dtype(in_dtype or segments[0].dtype)
     width = segments[0].in_features
     any_rank = accepted is None

@@ -37,6 +37,13 @@ def test_a_job_has_rows_where_the_activation_has(name: str) -> None:
         assert not any(math.isnan(value) for value in job.parameters.values())
 
 
+@pytest.mark.parametrize(("name", "results"), [("relu", 100), ("softmax", 100), ("glu", 50)])
+def test_what_moves_is_the_input_once_and_the_output_once(name: str, results: int) -> None:
+    job = activations.job(name, 100, activations.row_lengths(name)[0])
+    row = activations._row(job, 100, None, 1, Limits(1, 1e11, "a kernel", 1e10, ((1 << 27, 1e10),)), ())
+    assert (row.moved_bytes, row.limit) == (4 * (100 + results), 4 * (100 + results) / 1e10)
+
+
 def test_refnet_runs_on_every_number_of_threads_and_the_peers_on_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         activations, "measure_apart", lambda n: Limits(n, 1e11, "a kernel", 1e10, ((1 << 27, 1e10 * n),))

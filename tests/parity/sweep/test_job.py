@@ -45,6 +45,7 @@ def test_a_title_can_be_typed():
     for activation in (
         activations.REGISTRY["gelu"].with_parameters(approximate=True),
         activations.REGISTRY["elu"].with_parameters(alpha=0.5),
+        activations.REGISTRY["elu"].with_parameters(alpha=1 / 3),
     ):
         found = parse_name(task_for(activation, "float16", "numpy").title)
         assert (found.name, found.parameters) == (activation.name, activation.parameters)

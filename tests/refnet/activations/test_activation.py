@@ -128,6 +128,7 @@ def test_a_block_without_a_derivative_has_no_slope():
 def test_repr_and_defaults():
     assert repr(activations.relu) == "<activation relu: max(x, 0)>"
     assert repr(activations.elu.with_parameters(0.5)).endswith("alpha=0.5>")
+    assert repr(activations.elu.with_parameters(0.1234567)).endswith("alpha=0.1234567>")
     assert activations.elu.with_parameters(0.5).defaults == {"alpha": 1.0}
     assert activations.elu.__name__ == "elu"
 

@@ -30,6 +30,10 @@ def f32(*values):
         ({"threshold": -1.0, "max_value": 6.0}, [0.0, 0.0, -0.0, 0.0, 0.5, 3.0, 6.0, 6.0, NAN]),
         ({"threshold": -1.0, "max_value": 0.0}, [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, NAN]),
         ({"max_value": -1.0}, [0.0, 0.0, 0.0, 0.0, -1.0, -1.0, -1.0, -1.0, NAN]),
+        ({"threshold": INF}, [0.0] * 8 + [NAN]),
+        ({"threshold": INF, "negative_slope": 0.5}, [-INF] * 7 + [NAN, NAN]),
+        ({"threshold": -INF, "max_value": 6.0}, [0.0, -2.0, -0.0, 0.0, 0.5, 3.0, 6.0, 6.0, NAN]),
+        ({"threshold": -INF, "negative_slope": 0.5}, [NAN, -2.0, -0.0, 0.0, 0.5, 3.0, 7.0, INF, NAN]),
     ],
 )
 def test_relu_in_its_odd_corners(parameters, expected):
@@ -38,6 +42,7 @@ def test_relu_in_its_odd_corners(parameters, expected):
     assert bits(block.numpy(x)) == bits(f32(*expected))
     assert bits(block(x)) == bits(f32(*expected))
     assert bits(f32(block.limits[-INF], block.negative_zero, block.limits[INF])) == bits(f32(*expected)[[0, 2, 7]])
+    assert bits(right(block, x)) == bits(f32(*expected))
 
 
 def test_leaky_relu_with_slope_zero_is_relu():
@@ -86,6 +91,12 @@ def test_threshold_keeps_what_is_above():
     expected = f32(-3.0, -3.0, -3.0, x[3], INF, NAN)
     assert bits(activations.threshold(x, 1.0, -3.0)) == bits(expected)
     assert bits(activations.threshold.numpy(x) if not activations.threshold.required else expected) == bits(expected)
+
+
+@pytest.mark.parametrize(("threshold", "expected"), [(INF, [7.0] * 5), (-INF, [7.0, -2.0, -0.0, 3.0, INF])])
+def test_threshold_at_an_infinity(threshold, expected):
+    x, block = f32(-INF, -2.0, -0.0, 3.0, INF, NAN), activations.threshold.with_parameters(threshold, 7.0)
+    assert bits(block.numpy(x)) == bits(block(x)) == bits(right(block, x)) == bits(f32(*expected, NAN))
 
 
 def test_hard_silu_halves_subnormals_to_the_right_side():

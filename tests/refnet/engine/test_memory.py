@@ -13,6 +13,7 @@ import pytest
 import refnet
 from refnet import layers
 from refnet.engine import threads
+from refnet.engine.blocks import BLOCK_BYTES
 from tests.refnet.engine.apart import run_apart
 
 #: For Python's own objects in a call: lists, frames, a batch's slices.
@@ -51,6 +52,36 @@ def test_a_call_allocates_its_output_alone(dtype, n):
         net(x)
 
     assert peak_of(lambda: net(x)) <= 20_000 * 2 * x.itemsize + SMALL
+
+
+def strided(x: np.ndarray) -> np.ndarray:
+    return np.repeat(x, 2, axis=0)[::2]
+
+
+@pytest.mark.parametrize("shape", [(4,), (3, 4)])
+@pytest.mark.parametrize("change", [np.float64, strided, np.asfortranarray])
+def test_what_is_converted_does_not_grow_with_the_batch(change, shape):
+    net = refnet.Sequential([refnet.Input(shape), layers.Dense(10, "relu"), layers.Dense(2, "softmax")])
+    refnet.set_num_threads(2)
+    beyond = []
+    for rows in (200_000, 400_000):
+        x = np.random.default_rng(0).standard_normal((rows, *shape)).astype(np.float32)
+        given, expected = change(x), net(x)
+        net(given)
+        beyond.append(peak_of(lambda given=given: net(given)) - expected.nbytes)
+        assert net(given).tobytes() == expected.tobytes()
+
+    assert max(beyond) <= 2 * 2 * BLOCK_BYTES + SMALL  # for each thread this block and the one before
+    assert abs(beyond[1] - beyond[0]) <= SMALL
+
+
+def test_a_first_layer_of_another_dtype_converts_its_input_in_blocks():
+    net = refnet.Sequential([refnet.Input((40,)), layers.Dense(2, dtype="float64"), layers.Dense(2)])
+    x = np.ones((100_000, 40), np.float32)
+    refnet.set_num_threads(1)
+    net(x)
+
+    assert peak_of(lambda: net(x)) <= 100_000 * 2 * (8 + 4) + 2 * 2 * BLOCK_BYTES + SMALL
 
 
 @pytest.mark.parametrize("rows", [1, 1000, 100_000])

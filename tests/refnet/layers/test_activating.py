@@ -74,6 +74,7 @@ def test_shapes():
 def test_descriptions():
     assert describe(activations.get("gelu")) == "gelu"
     assert describe(activations.get("elu").with_parameters(alpha=0.5)) == "elu(alpha=0.5)"
+    assert describe(activations.get("elu").with_parameters(alpha=1 / 3)) == "elu(alpha=0.3333333333333333)"
     assert describe(activations.get("gelu").with_parameters(approximate=True)) == "gelu(approximate=True)"
     assert describe(layers.Softmax()) == "softmax"
     assert describe(layers.Activation(layers.ReLU(6.0))) == "relu(max_value=6)"

@@ -144,6 +144,15 @@ def test_whoever_holds_weights_keeps_them():
         np.testing.assert_array_equal(array, old)
 
 
+@pytest.mark.filterwarnings("error")
+def test_weights_beyond_float32_become_infinite_without_a_warning():
+    layer = layers.Dense(1, kernel_initializer=lambda shape, dtype: np.full(shape, 1e300))
+    layer.build((None, 2))
+    assert layer.kernel.tolist() == [[np.inf]] * 2
+    layer.set_weights([[[-1e39], [1.0]], [1e39]])
+    assert [array.tolist() for array in layer.weights] == [[[-np.inf], [1.0]], [np.inf]]
+
+
 def test_set_weights_takes_lists_and_other_types():
     layer = layers.Dense(2)
     layer.build((None, 2))
