@@ -53,15 +53,13 @@ class Parts:
     second: Callable[..., Number]
 
 
-def over_two_parts(parts: Parts, parameters: int, live: int, streaming: bool, halves: bool) -> Any:
+def over_two_parts(parts: Parts, parameters: int, live: int, streaming: bool) -> Any:
     """Return the compiled ``run(count, values, x, y)`` for arrays of float32.
 
-    ``parameters``, ``live``, ``streaming`` and ``halves`` are those of `refnet.engine.lanes.over_lanes`.
+    ``parameters``, ``live`` and ``streaming`` are those of `refnet.engine.lanes.over_lanes`.
     """
     first, second, long = parts.first, parts.second, lanes_at_once(live)
-    apart = over_lanes(
-        lambda *numbers: (second(*numbers),), ("float32",), ("float32",), parameters, live, halves=halves
-    )
+    apart = over_lanes(lambda *numbers: (second(*numbers),), ("float32",), ("float32",), parameters, live)
     collect, collect_some = (_step(first, parameters, True, n, n < long, False) for n in (long, LANES))
     spread, spread_some = (_step(first, parameters, False, n, n < long, streaming) for n in (long, LANES))
 
