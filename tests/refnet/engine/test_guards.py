@@ -21,6 +21,7 @@ from refnet.layers.prelu import prelu
 from tests.refnet.engine.apart import with_cores
 from tests.refnet.engine.guards import run_guarded
 from tests.refnet.engine.test_gemm import INNER
+from tests.refnet.engine.test_halves import STEP, compiled as in_halves, without_a_jump
 
 LENGTHS = [*range(70), *range(126, 131), *range(254, 259), *range(1022, 1027), 2049]
 ROWS = [*range(1, 18), *range(31, 34), *range(255, 258), 513]
@@ -170,10 +171,19 @@ def every_row_count(plan: Plan, counts: Iterable[int] = ROWS) -> None:
             assert y[row].tobytes() == plan(x[row : row + 1]).tobytes()
 
 
+def steps_in_halves() -> None:
+    """On every processor, also where its kernels are not cut."""
+    run = in_halves(without_a_jump, halves=True)
+    for count in (STEP, STEP + 3, 2 * STEP, 5 * STEP):
+        print(count)
+        run(numbers(count), np.empty(count, np.float32))
+
+
+KINDS = [elementwise, rowwise, array, gated, columnwise, streaming, matrix, long_sums, walk, threads, columns]
+
+
 @pytest.mark.parametrize("end", [True, False], ids=["end", "start"])
-@pytest.mark.parametrize(
-    "function", [elementwise, rowwise, array, gated, columnwise, streaming, matrix, long_sums, walk, threads, columns]
-)
+@pytest.mark.parametrize("function", [*KINDS, steps_in_halves])
 def test_nothing_outside_the_arrays_is_touched(function: Callable[[], None], end: bool):
     run_guarded(function, end)
 
