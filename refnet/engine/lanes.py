@@ -61,6 +61,7 @@ def over_lanes(
     ahead: tuple[bool, ...] = (),
     still: tuple[int, ...] = (),
     halves: bool = False,
+    lookup: Callable[..., Any] | None = None,
 ) -> Any:
     """Return the compiled ``run(count, values, *addresses)``.
 
@@ -92,11 +93,14 @@ def over_lanes(
         must then be a multiple.
     halves : bool
         Whether steps are cut in two (`refnet.engine.halves`).
+    lookup : callable, optional
+        How to load a whole step of an input: ``lookup(builder, address, table, i, lanes)``. The table stands at one
+        more address behind all others, and ``count`` must be a multiple of `lanes_at_once`.
     """
     long, short = lanes_at_once(live), SHORT * machine().lanes(8)
 
     def step(lanes: int, masked: bool, streaming: bool, halves: bool) -> Any:
-        return _step(function, inputs, outputs, parameters, fold, ahead, still, lanes, masked, streaming, halves)
+        return _step(function, inputs, outputs, parameters, fold, ahead, still, lanes, masked, streaming, halves, lookup)
 
     whole, part = step(long, False, streaming, halves), step(short, True, False, False)
 
@@ -157,6 +161,7 @@ def _step(
     masked: bool,
     streaming: bool,
     halves: bool = False,
+    lookup: Callable[..., Any] | None = None,
 ) -> Any:
     """Return the intrinsic ``step(i, left, values, *addresses)``: the numbers from i on, at most ``left`` of them.
 
@@ -173,6 +178,7 @@ def _step(
             mask = first_lanes(builder, left, lanes) if masked else None
             ends = cgutils.unpack_tuple(builder, packed)
             asked = [ends.pop(0) for _ in ahead]
+            table = ends.pop() if lookup is not None else None
             sums = ends.pop() if fold is not None else None
             if at_address:
                 more = parameters_at(builder, values, parameters, lanes)
@@ -185,6 +191,8 @@ def _step(
                 return ir.VectorType(kind, lanes), moved
 
             def loads(i: Any) -> list[Any]:
+                if lookup is not None and mask is None:
+                    return [lookup(builder, address, table, i, lanes) for address in ends[: len(inputs)]]
                 return [_loaded(builder, *place(number, i), mask) for number in range(len(inputs))]
 
             def use(i: Any, loaded: list[Any]) -> None:
