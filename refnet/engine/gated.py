@@ -89,7 +89,7 @@ def _shortest_rows(loop: Any, size: int, some: int) -> Any:
 
     @numba.njit(error_model="numpy")
     def run(x: int, y: int, rows: int, half: int) -> int:
-        if half == 0 or half > SHORT:
+        if half == 0 or half > SHORT or rows < 2 * some:
             return 0
         length, end = half * size, rows - rows % some
         table, step = table_of(half), some * length

@@ -1,8 +1,8 @@
 """Rows whose halves are short: sixteen numbers of either half in a register, from where they lie among the others.
 
-With halves of h numbers, entry j of all first halves, row after row, is number j + j // h * h of x. Sixteen entries on end
-are more than a register apart, but for h up to 8 two registers hold them, and an instruction of AVX-512 picks its lanes
-from two. Which lanes, and from where, is a table; it repeats after h registers.
+With halves of h numbers, entry j of all first halves, row after row, is number j + j // h * h of x. Sixteen of them
+span more than a register, but for h up to 8 two registers hold them, and an instruction of AVX-512 picks its lanes from
+two. Which lanes, and from where, is a table; it repeats after h registers.
 """
 
 from __future__ import annotations

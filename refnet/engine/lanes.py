@@ -100,7 +100,8 @@ def over_lanes(
     long, short = lanes_at_once(live), SHORT * machine().lanes(8)
 
     def step(lanes: int, masked: bool, streaming: bool, halves: bool) -> Any:
-        return _step(function, inputs, outputs, parameters, fold, ahead, still, lanes, masked, streaming, halves, lookup)
+        how = lanes, masked, streaming, halves
+        return _step(function, inputs, outputs, parameters, fold, ahead, still, lookup, *how)
 
     whole, part = step(long, False, streaming, halves), step(short, True, False, False)
 
@@ -157,11 +158,11 @@ def _step(
     fold: Fold | None,
     ahead: tuple[bool, ...],
     still: tuple[int, ...],
+    lookup: Callable[..., Any] | None,
     lanes: int,
     masked: bool,
     streaming: bool,
-    halves: bool = False,
-    lookup: Callable[..., Any] | None = None,
+    halves: bool,
 ) -> Any:
     """Return the intrinsic ``step(i, left, values, *addresses)``: the numbers from i on, at most ``left`` of them.
 
