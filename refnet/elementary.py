@@ -38,6 +38,7 @@ __all__ = [
     "normal_cdf_times",
     "polynomial",
     "ratio",
+    "scaled",
     "seldom",
     "shortcut",
     "split",
@@ -288,6 +289,21 @@ def hyperbola_gap(x: Any, b: Any) -> Any:
     root = where(far, a, maximum(sqrt(square), 1e-300))
     low = where(far, 0.0, fma(-root, root, square) / (2.0 * root))
     return ratio(0.25 * b, 0.5 * root, 0.5 * (a + low))
+
+
+def scaled(x: Any, factor: float, high: float, low: float) -> Any:
+    """Return ``factor * x``; for float32 the engine returns high x + low x, with one rounding beside that of low x.
+
+    ``high`` and ``low`` are float32 numbers whose sum is the factor, or so near it that the result is right for every x
+    of one binade; then it is for 0, and from 2^-100 up (Brisebarre and Muller, "Correctly rounded multiplication by
+    arbitrary precision constants", 2008). A vector has twice as many float32 numbers.
+
+    Examples
+    --------
+    >>> float(scaled(3.0, 0.1, 0.10000000149011612, -1.4901161415892261e-09))
+    0.30000000000000004
+    """
+    return factor * x
 
 
 def hyperbola_gap_coarse(x: Any, b: Any) -> Any:

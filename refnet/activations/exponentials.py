@@ -25,6 +25,7 @@ from refnet.elementary import (
     maximum,
     minimum,
     ratio,
+    scaled,
     seldom,
     shortcut,
     split,
@@ -41,6 +42,7 @@ SELU_ALPHA = 1.6732632423543772
 SELU_SCALE = 1.0507009873554805
 SELU_BELOW = SELU_SCALE * SELU_ALPHA
 SELU_BELOW_LOW = 5.75014648756476e-17  # what the rounding of that product took away
+SELU_SCALE_PARTS = 1.0507009029388428, 8.44166336833041e-08  # for `scaled`; both positive, so that -0 stays -0
 
 
 @activation(
@@ -165,9 +167,11 @@ def selu(x: Any) -> Any:
 
     def usual(x: Any) -> Any:
         t = expm1(-absolute(x))
-        return fma(SELU_BELOW, t, SELU_BELOW_LOW * t)
+        return where(x > 0.0, SELU_SCALE * x, fma(SELU_BELOW, t, SELU_BELOW_LOW * t))
 
-    return split(x >= 0.0, SELU_SCALE * x, lambda: shortcut(x, 2.0**-100, 87.0, short, 39, usual))
+    kept = (x >= 2.0**-100) | (x == 0.0)
+    above = scaled(x, SELU_SCALE, *SELU_SCALE_PARTS)
+    return split(kept, above, lambda: shortcut(x, 2.0**-100, 87.0, short, 39, usual))
 
 
 def _silu_derivative(m: Any, x: Any) -> Any:

@@ -37,7 +37,7 @@ from refnet.engine.quotient import Quotient, chosen, over_sum
 from refnet.engine.shortcut import unless_in_doubt
 from refnet.engine.trace import Condition, Number, in_float32, in_float64, polynomial, select, sqrt
 
-__all__ = ["FEWER_DIGITS", "exp", "exp_coarse", "expm1", "numbers", "shortcut_to_float32"]
+__all__ = ["FEWER_DIGITS", "TO_FLOAT32", "exp", "exp_coarse", "expm1", "numbers"]
 
 LOG2_E_16 = 23.083120654223414  # 16 / ln 2
 LN2_16 = 0.04332169878499658  # ln 2 / 16
@@ -299,6 +299,23 @@ def hyperbola_gap_coarse(x: Any, b: Any) -> Number:
     return fma(-fma(h, h + a, -0.25 * b), r, h)
 
 
+def scaled(x: Any, factor: Any, high: Any, low: Any) -> Number:
+    """Return factor x."""
+    x, factor = numbers(x, factor)
+    return factor * x
+
+
+def scaled_in_float32(x: Any, factor: Any, high: Any, low: Any) -> Number:
+    """Return factor x, rounded to float32, as high x + low x."""
+    if isinstance(high, Number):  # beside an `if` constants are numbers like all others
+        return scaled(x, factor, high, low)
+    narrow = in_float32(*numbers(x))
+    rounded = trace.fma(narrow, high, low * narrow)
+    wide = in_float64(rounded)
+    wide.narrow = rounded.value
+    return wide
+
+
 #: word of refnet.elementary -> its compiled reading for results of float32 and fewer digits
 FEWER_DIGITS: dict[Callable[..., Any], Callable[..., Number]] = {
     elementary.absolute: absolute,
@@ -321,6 +338,7 @@ FEWER_DIGITS: dict[Callable[..., Any], Callable[..., Number]] = {
     elementary.normal_cdf_times: normal_cdf_times,
     elementary.polynomial: polynomial,
     elementary.ratio: ratio,
+    elementary.scaled: scaled,
     elementary.seldom: seldom,
     elementary.shortcut: shortcut,
     elementary.split: split,
@@ -328,4 +346,10 @@ FEWER_DIGITS: dict[Callable[..., Any], Callable[..., Number]] = {
     elementary.sum_odd: sum_odd,
     elementary.where: where,
     elementary.within: within,
+}
+
+#: The words that have another reading where results are of float32 itself.
+TO_FLOAT32: dict[Callable[..., Any], Callable[..., Number]] = {
+    elementary.scaled: scaled_in_float32,
+    elementary.shortcut: shortcut_to_float32,
 }

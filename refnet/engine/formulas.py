@@ -9,8 +9,8 @@ from typing import Any, cast
 import numba
 
 from refnet.activations.reading import itself
-from refnet.elementary import shortcut, split, where
-from refnet.engine.elementary import FEWER_DIGITS, shortcut_to_float32
+from refnet.elementary import split, where
+from refnet.engine.elementary import FEWER_DIGITS, TO_FLOAT32
 from refnet.engine.pair_words import IN_PAIRS
 from refnet.engine.pairs import Pair, rounded
 from refnet.engine.split import Parts
@@ -39,7 +39,7 @@ def with_words(formula: Callable[..., Any], readings: Mapping[Callable[..., Any]
 def _short_words(formula: Callable[..., Any], dtype: str) -> Mapping[Callable[..., Any], Callable[..., Number]]:
     """Return the words for results of fewer digits; the book's formulas do with some that stop early."""
     words = FEWER_DIGITS if formula.__module__.startswith("refnet.") else WHOLE_RANGE
-    return words | {shortcut: shortcut_to_float32} if dtype == "float32" else words
+    return words | TO_FLOAT32 if dtype == "float32" else words
 
 
 def in_numbers(formula: Callable[..., Any], count: int, dtype: str) -> Reading | None:

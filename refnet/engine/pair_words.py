@@ -229,6 +229,12 @@ def hyperbola_gap(x: Any, b: Any) -> Pair:
     return (b * 0.25) / (root * 0.5 + a * 0.5)
 
 
+def scaled(x: Any, factor: Any, high: Any, low: Any) -> Pair:
+    """Return factor x."""
+    x, factor = pair_of(x, factor)
+    return factor * x
+
+
 #: word of refnet.elementary -> its reading in pairs
 IN_PAIRS: dict[Callable[..., Any], Callable[..., Pair]] = {
     elementary.absolute: absolute,
@@ -251,6 +257,7 @@ IN_PAIRS: dict[Callable[..., Any], Callable[..., Pair]] = {
     elementary.normal_cdf_times: normal_cdf_times,
     elementary.polynomial: pairs.polynomial,
     elementary.ratio: pairs.ratio,
+    elementary.scaled: scaled,
     elementary.seldom: pairs.seldom,
     elementary.shortcut: pairs.shortcut,
     elementary.split: pairs.split,

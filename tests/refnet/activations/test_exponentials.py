@@ -113,3 +113,20 @@ def test_squareplus_below_a_tie_of_subnormal_numbers_is_rounded_down():
 def test_softplus_is_x_beyond_its_reach():
     x = np.array([40.0, 1e30], np.float32)
     np.testing.assert_array_equal(activations.softplus(x), x)
+
+
+def test_the_parts_of_selus_factor_are_right_for_every_number_of_a_binade():
+    """Brisebarre and Muller's product: high x + low x, the first product exact, the second rounded to float32."""
+    x = (np.arange(1 << 23, dtype=np.uint32) + np.uint32(127 << 23)).view(np.float32)
+    high, low = exponentials.SELU_SCALE_PARTS
+    assert (float(np.float32(high)), float(np.float32(low))) == (high, low)
+    assert min(high, low) > 0.0
+    # Both terms are multiples of 2^-48 below 4, so a float64 holds their sum, and it is rounded once.
+    found = (high * x.astype(np.float64) + (np.float32(low) * x).astype(np.float64)).astype(np.float32)
+    np.testing.assert_array_equal(found, (exponentials.SELU_SCALE * x.astype(np.float64)).astype(np.float32))
+
+
+def test_selu_of_numbers_too_small_for_its_factors_parts():
+    x = np.array([2.0**-149, 3 * 2.0**-149, 2.0**-126, 2.0**-101, np.nextafter(np.float32(2.0**-100), 0)], np.float32)
+    expected = (exponentials.SELU_SCALE * x.astype(np.float64)).astype(np.float32)
+    np.testing.assert_array_equal(activations.selu(np.tile(x, 20)), np.tile(expected, 20))
