@@ -204,8 +204,10 @@ def _startup(chosen: argparse.Namespace, command: str) -> int:
 def _main_job(chosen: argparse.Namespace, command: str) -> int:
     from bench import tutorial
 
+    page = chosen.out / "parity.html"
+    whole.require_writable(page, folders=True)
     with _progress() as say:
-        return tutorial.run(console(), chosen.out / "parity.html", say=say)
+        return tutorial.run(console(), page, say=say)
 
 
 def _show(chosen: argparse.Namespace, command: str) -> int:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
+import importlib.util
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from refnet.errors import ArgumentError, RefnetError
+from refnet.errors import ArgumentError, RefnetError, UnsupportedError
 from refnet.files.whole import require_writable
 
 __all__ = ["Parser", "main"]
@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         if given and given[0] in _ELSEWHERE:
+            _require("mpmath", f"parity {given[0]}")
             return int(importlib.import_module(_ELSEWHERE[given[0]]).main(given[1:]))
         options = _parser().parse_args(given)
         return int(options.run(options))
@@ -131,6 +132,14 @@ def _require_writable(options: argparse.Namespace) -> None:
     for path in (options.json, options.html):
         if path is not None:
             require_writable(path)
+    if options.html is not None:
+        _require("jinja2", "--html")
+
+
+def _require(package: str, who: str) -> None:
+    """Refuse what needs a package of an extra that is not installed, before anything is computed."""
+    if importlib.util.find_spec(package) is None:
+        raise UnsupportedError(f"{who} needs {package}, which is not installed: pip install 'refnet[keras]'")
 
 
 def _show(report: Any, options: argparse.Namespace) -> int:

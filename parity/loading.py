@@ -104,7 +104,7 @@ def _from_function(what: str) -> Any:
     keras_setup.load()
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # the user's module may raise anything
+    except (Exception, SystemExit) as error:  # the user's module may raise anything, or leave
         raise ArgumentError(
             f"module {module_name!r} cannot be imported ({_described(error)}); accepted: module:function"
         ) from error
@@ -115,7 +115,7 @@ def _from_function(what: str) -> Any:
     try:
         with keras_setup.quiet():
             model = function() if callable(function) and not bridge.is_keras_model(function) else function
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ArgumentError(
             f"{what}: the function failed ({_described(error)}); accepted: one that returns"
             " a Keras model, called without arguments"

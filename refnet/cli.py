@@ -141,7 +141,7 @@ def load_model(name: str) -> Sequential:
             model = found() if callable(found) and not isinstance(found, Sequential) else found
     except RefnetError:
         raise
-    except Exception as error:  # a user's module may raise anything
+    except (Exception, SystemExit) as error:  # a user's module may raise anything, or leave
         raise ArgumentError(f"MODEL {name!r} cannot be loaded: {type(error).__name__}: {error}") from error
     if not isinstance(model, Sequential):
         keras = type(model).__module__.partition(".")[0] == "keras"

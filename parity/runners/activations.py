@@ -80,7 +80,7 @@ class ActivationRunner:
                 y = np.asarray(self.call(activation, x))
         except RefnetError:
             raise
-        except Exception as error:  # whatever a function of the user's raises
+        except (Exception, SystemExit) as error:  # whatever a function of the user's raises, and if it leaves
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise RunnerError(
                 f"runner {self.name!r}: activation {activation.name!r} over {x.size:,} {x.dtype} inputs failed"
@@ -249,7 +249,7 @@ def _own(name: str) -> ActivationRunner:
         sys.path.insert(0, here)
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # whatever the user's module raises
+    except (Exception, SystemExit) as error:  # whatever the user's module raises, and if it leaves
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise ArgumentError(f"runner {name!r}: module {module_name!r} cannot be imported ({reason})") from error
     function = getattr(module, function_name, None)

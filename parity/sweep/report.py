@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from rich import box
@@ -47,10 +48,18 @@ def bar(screen: Console) -> Bar:
     )
 
 
+class _Steady(Console):
+    """A console that falls silent when its reader, such as head, has left; Rich's own ends the program with 1."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
 def console(stderr: bool = False) -> Console:
     """Return a console; wide enough for the tables where no terminal says how wide it is."""
-    made = Console(stderr=stderr)
-    return made if made.is_terminal else Console(stderr=stderr, width=120)
+    made = _Steady(stderr=stderr)
+    return made if made.is_terminal else _Steady(stderr=stderr, width=120)
 
 
 def error(finding: Finding | None) -> str:

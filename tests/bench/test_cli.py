@@ -33,6 +33,7 @@ from tests.bench.test_results import RECORD
         (["activations", "--sizes", "1.5"], "'1.5' is not a positive whole number"),
         (["startup", "--json", "/dev/null/r.json"], "cannot write '/dev/null/r.json': its folder is a file"),
         (["forward", "--plot", "/"], "cannot write '/': it is a folder"),
+        (["main", "--out", "/dev/null"], "cannot write '/dev/null/parity.html': its folder is a file"),
         (["startup", "--nonsense"], "unrecognized arguments: --nonsense"),
         (["show"], "the following arguments are required: FILE"),
         (["show", "no-such-file.json"], "cannot be read (No such file or directory)"),

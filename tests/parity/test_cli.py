@@ -172,6 +172,21 @@ def test_a_reader_that_leaves_early_does_not_change_the_verdict(code, tmp_path):
     assert (ran.returncode, ran.stdout, ran.stderr) == (code, "a line\n", "")
 
 
+@pytest.mark.parametrize(
+    ("package", "words", "who"),
+    [
+        ("mpmath", ["sweep", "relu"], "parity sweep"),
+        ("jinja2", ["check", "nothing.keras", "--html", "page.html"], "--html"),
+        ("jinja2", ["main", "--html", "page.html"], "--html"),
+    ],
+)
+def test_a_package_that_is_missing_is_named_before_anything_is_computed(capsys, monkeypatch, package, words, who):
+    monkeypatch.setitem(sys.modules, package, None)
+    code, out, err = run(capsys, *words)
+    assert (code, out) == (2, "")
+    assert err == f"parity: {who} needs {package}, which is not installed: pip install 'refnet[keras]'\n"
+
+
 def test_help_is_help(capsys):
     code, out, _ = run(capsys, "check", "--help")
     assert code == 0

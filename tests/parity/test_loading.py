@@ -51,6 +51,7 @@ def test_a_function_is_called(keras):
         ("no_such_module:f", ArgumentError, "module 'no_such_module' cannot be imported"),
         (f"{HERE}:godo", ArgumentError, "has no 'godo'; accepted: the name of a function; did you mean 'good'"),
         (f"{HERE}:failing", ArgumentError, "the function failed .KeyError: 'nothing here'"),
+        (f"{HERE}:leaving", ArgumentError, "the function failed .SystemExit: 0"),
         (f"{HERE}:no_model", ArgumentError, "gave an object of type int; accepted: a function that returns a Keras"),
     ],
 )

@@ -35,6 +35,10 @@ def fails():
     raise RuntimeError("no such data")
 
 
+def leaves():
+    raise SystemExit(0)
+
+
 class Sequential:
     __module__ = "keras.src.models"
 
@@ -134,6 +138,7 @@ class TestModels:
             ("some_models:biuld", "module 'some_models' has no 'biuld'; did you mean 'build'?"),
             ("missing_module:build", "cannot be loaded: ModuleNotFoundError: No module named 'missing_module'"),
             ("some_models:fails", "cannot be loaded: RuntimeError: no such data"),
+            ("some_models:leaves", "cannot be loaded: SystemExit: 0"),
             (
                 "some_models:number",
                 "MODEL 'some_models:number' gives an object of type int; accepted: a refnet.Sequential",

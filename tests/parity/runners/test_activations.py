@@ -79,6 +79,19 @@ def test_a_function_that_fails_is_named(monkeypatch):
         own("broken", broken, monkeypatch)(TANH, X)
 
 
+def test_a_function_that_leaves_gives_no_verdict(monkeypatch):
+    with pytest.raises(runners.RunnerError, match=r"failed \(SystemExit: 0\); accepted: "):
+        own("leaves", lambda x: sys.exit(0), monkeypatch)(TANH, X)
+
+
+def test_a_module_that_leaves_gives_no_verdict(tmp_path, monkeypatch):
+    (tmp_path / "port_that_leaves.py").write_text("import sys\nsys.exit(0)\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    with pytest.raises(ArgumentError, match=r"'port_that_leaves' cannot be imported \(SystemExit: 0\)"):
+        runners.get("port_that_leaves:f")
+
+
 def test_a_module_that_fails_is_named(tmp_path, monkeypatch):
     (tmp_path / "port_that_fails.py").write_text("1 / 0\n")
     monkeypatch.chdir(tmp_path)

@@ -216,6 +216,16 @@ def test_a_function_that_fails_gives_2_and_one_sentence(jobs):
     assert "failed (RuntimeError: two lines); accepted: a function of one array" in found.stderr
 
 
+@pytest.mark.parametrize(("runner", "code"), [("refnet", 0), (f"{PLANTED}:off_by_one", 1)])
+def test_a_reader_that_leaves_early_does_not_change_the_verdict(runner, code):
+    command = (
+        f"{sys.executable} -m parity sweep relu6 --dtype float16 --runner {runner} | true; exit ${{PIPESTATUS[0]}}"
+    )
+    path = {**os.environ, "PYTHONPATH": str(ROOT)}
+    found = subprocess.run(["bash", "-c", command], env=path, capture_output=True, text=True, timeout=120, check=False)
+    assert (found.returncode, found.stdout, found.stderr) == (code, "", "")
+
+
 def test_an_exhaustive_sweep_keeps_what_it_has_done_until_all_is_done(capsys, monkeypatch):
     """With a task of float16 in the place of that of float32, which would take minutes."""
     monkeypatch.setattr(cli, "task_for", lambda *arguments, **others: half_task())
