@@ -25,6 +25,7 @@ from refnet.engine.records import (
     INT_CLASS,
     MOST,
     NONE,
+    OUTPUT,
     PYTHON,
     ROW,
     SCRATCH,
@@ -52,7 +53,10 @@ _free_memory = types.ExternalFunction("PyMem_RawFree", VOID(WORD))
 
 
 def six_words(bound: int, arguments: int, count: int) -> int:
-    """Call compiled code with six numbers, without the GIL; return None."""
+    """Call compiled code with six numbers, without the GIL; return None.
+
+    An ndarray goes as the list of one array that its place among the arguments is.
+    """
     record = data_of(_item(bound, 0))
     arrays, an_int, an_array = (
         load_int64(record, ARRAYS),
@@ -66,7 +70,9 @@ def six_words(bound: int, arguments: int, count: int) -> int:
             value = load_int64(arguments, i)
             is_array = (arrays >> i) & 1
             good = good and load_int64(value, OB_TYPE) == (an_array if is_array else an_int)
-            if good and not is_array:
+            if is_array:
+                value = arguments + 8 * i
+            elif good:
                 value = _int_of(value)
                 good = value >= 0  # -1 for what does not fit
             a, b, c, d, e, f = b, c, d, e, f, value
@@ -97,7 +103,8 @@ def forward(bound: int, arguments: int, count: int) -> int:
             y = _new(record, 2, record + 8 * SHAPE)
             if y != 0:
                 walk, table, scratch = load_int64(record, CODE), load_int64(record, TABLE), load_int64(record, SCRATCH)
-                call_kernel(walk, table, x, y, 0, rows, scratch)
+                store_int64(record, OUTPUT, y)
+                call_kernel(walk, table, arguments, record + 8 * OUTPUT, 0, rows, scratch)
             return y
     return _call_python(load_int64(record, PYTHON), arguments, 1, 0)
 

@@ -44,7 +44,7 @@ _serial = itertools.count()  # tells apart users' formulas of the same name
 def walk_door(dtype: str) -> Callable[..., None]:
     """Return the compiled walk for a dtype: ``walk(table, x, y, first row, last row, scratch)``.
 
-    x and y are C-contiguous ndarrays; the others are addresses and row numbers. It releases the GIL.
+    x and y are C-contiguous ndarrays; the others are addresses and numbers of rows. It releases the GIL.
     """
     return six_words(walk_code(dtype), (ctypes.c_int64, ctypes.py_object, ctypes.py_object, *[ctypes.c_int64] * 3))
 
@@ -136,12 +136,21 @@ def kernel_door(address: int) -> Callable[..., None]:
 
 
 def six_words(address: int, kinds: tuple[Any, ...]) -> Callable[..., None]:
-    """Return compiled code as a function of six ints or ndarrays that releases the GIL."""
+    """Return compiled code as a function of six ints or ndarrays that releases the GIL.
+
+    The code gets the address of a list of one ndarray object for each of these.
+    """
     if not usable():
-        return ctypes.CFUNCTYPE(None, *kinds)(address)
+        lists = [ctypes.c_void_p if kind is ctypes.py_object else kind for kind in kinds]
+        code = ctypes.CFUNCTYPE(None, *lists)(address)
+        return lambda *words: code(*map(_list_of_one, words))
     arrays = sum((kind is ctypes.py_object) << place for place, kind in enumerate(kinds))
     classes = {INT_CLASS: id(int), ARRAY_CLASS: id(np.ndarray), NONE: id(None)}
     return door("six_words", {CODE: address, ARRAYS: arrays, **classes})
+
+
+def _list_of_one(word: Any) -> Any:
+    return ctypes.byref(ctypes.py_object(word)) if isinstance(word, np.ndarray) else word
 
 
 def door(name: str, words: Mapping[int, int], *kept: Any) -> Callable[..., Any]:

@@ -23,10 +23,12 @@ from refnet.engine.workers import (
     COUNT,
     DONE,
     IDLE,
+    INPUTS,
     JOINED,
     LAST,
     LOCK,
     NEXT,
+    OUTPUTS,
     PART,
     ROW_CODE,
     ROW_TABLE,
@@ -36,8 +38,6 @@ from refnet.engine.workers import (
     STRIDE,
     TABLE,
     WORKERS,
-    X_ARRAY,
-    Y_ARRAY,
 )
 
 #: Pauses until a thread that waits for another lets the system run something else: some 50 microseconds. Whoever works
@@ -77,27 +77,27 @@ def _take_part(ticket: int) -> None:
     """Do parts of the ticket's work until none is left to take."""
     scratch = load_int64(ticket, SCRATCH) + add(ticket, JOINED, 1) * load_int64(ticket, STRIDE)
     code, table = load_int64(ticket, CODE), load_int64(ticket, TABLE)
-    x, y = load_int64(ticket, X_ARRAY), load_int64(ticket, Y_ARRAY)
+    inputs, outputs = load_int64(ticket, INPUTS), load_int64(ticket, OUTPUTS)
     last, part = load_int64(ticket, LAST), load_int64(ticket, PART)
     if part == 0:
-        call_kernel(code, table, ticket, x, y, last, scratch)
+        call_kernel(code, table, ticket, inputs, outputs, last, scratch)
     else:
         first = add(ticket, NEXT, part)
         while first < last:
-            call_kernel(code, table, x, y, first, min(last, first + part), scratch)
+            call_kernel(code, table, inputs, outputs, first, min(last, first + part), scratch)
             first = add(ticket, NEXT, part)
 
 
-def lead(ticket: int, x: int, y: int, first: int, last: int, part: int) -> None:
+def lead(ticket: int, inputs: int, outputs: int, first: int, last: int, part: int) -> None:
     """Run the rows from ``first`` to before ``last`` together with whichever workers are free.
 
     They are shared in parts of ``part`` rows; or by columns if that is 0, and then ``first`` must be 0. Its other
-    arguments: the address of the ticket; the ndarray objects x and y.
+    arguments: the address of the ticket; the lists of inputs and of outputs (see `refnet.engine.walk.walk`).
     """
     store_int64(ticket, CODE, load_int64(ticket, ROW_CODE if part else COLUMN_CODE))
     store_int64(ticket, TABLE, load_int64(ticket, ROW_TABLE if part else COLUMN_TABLE))
-    store_int64(ticket, X_ARRAY, x)
-    store_int64(ticket, Y_ARRAY, y)
+    store_int64(ticket, INPUTS, inputs)
+    store_int64(ticket, OUTPUTS, outputs)
     store_int64(ticket, LAST, last)
     store_int64(ticket, PART, part)
     store_int64(ticket, NEXT, first)

@@ -26,7 +26,7 @@ from refnet.engine.machine import machine
 from refnet.engine.objects import name_of
 from refnet.engine.pack import pack, panel_columns, unit_columns
 from refnet.engine.records import ARRAY_CLASS, CODE, COLUMNS, DTYPE, MOST, PYTHON, SCRATCH, SHAPE, TABLE
-from refnet.engine.table import ACTIVATION_WORK, KERNEL, MATMUL, X, Y, work_size
+from refnet.engine.table import ACTIVATION_WORK, FIRST, KERNEL, MATMUL, work_size
 from refnet.engine.workers import Ticket, team
 from refnet.errors import ShapeError
 from refnet.layers.inputs import Shape, as_input, check_input
@@ -97,7 +97,7 @@ class Chain:
         count = self._place(rows, buffer)
         work_numbers = max([0, *(work_size(row[3]) for row in rows if row[0] == KERNEL)])
         self.scratch_bytes = count * buffer + 8 * work_numbers + 64
-        head = [len(rows), self.tile, width, self.out_width, count * buffer, 0, 0, 0]
+        head = [len(rows), self.tile, count * buffer, *[0] * (COLUMNS - 3)]
         self.parallel_rows = max(1, -(-PARALLEL_WORK // max(1, self.work)))
         self.long_rows = max(1, LONG_WORK // max(1, self.work) // self.tile) * self.tile
         self.table = np.array([head, *rows], dtype=np.int64)
@@ -197,7 +197,7 @@ class Chain:
         """
         numbers = buffers(range(1, len(rows)), rest)
         offsets = [number * buffer for number in numbers]
-        for row, source, target in zip(rows, [X, *offsets], [*offsets, Y], strict=True):
+        for row, source, target in zip(rows, [FIRST, *offsets], [*offsets, FIRST], strict=True):
             row[1:3] = [source, target]
         return max(numbers, default=-1) + 1
 

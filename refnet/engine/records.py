@@ -5,8 +5,8 @@ from __future__ import annotations
 #: In every record: the address of the code to run.
 CODE = 0
 
-#: For `six_words`: a bit for each argument that is an ndarray, and stands for the address of that object, while the
-#: others are ints; the addresses of the classes int and ndarray, and of None.
+#: For `six_words`: a bit for each argument that is an ndarray, and stands for a list of this one alone, while the others
+#: are ints; the addresses of the classes int and ndarray, and of None.
 ARRAYS, INT_CLASS, ARRAY_CLASS, NONE = 1, 2, 3, 4
 
 #: For `forward` and `activate`, and ARRAY_CLASS and NONE as well: the addresses of the table or the parameters, of
@@ -14,8 +14,8 @@ ARRAYS, INT_CLASS, ARRAY_CLASS, NONE = 1, 2, 3, 4
 #: the Python function that takes the rest.
 TABLE, SCRATCH, DTYPE, MOST, PYTHON = 1, 2, 5, 6, 7
 
-#: For `forward`: the columns of x; the shape of y in two words, whose rows are filled in at each call.
-COLUMNS, SHAPE = 8, 9
+#: For `forward`: the columns of x; the shape of y in two words, whose rows are filled in at each call, as is y itself.
+COLUMNS, SHAPE, OUTPUT = 8, 9, 11
 
 #: For `activate`: up to how many elements to keep the GIL; the most columns of a row, or 0 if the kernel is not
 #: rowwise; the bytes of an element; whether y is half as long as x along the last axis; y's shape, which is filled in

@@ -1,17 +1,20 @@
 """How a Plan's steps are laid out as int64 for the compiled walk: one row of `COLUMNS` numbers each.
 
-Row 0 is the head: number of steps, rows in a tile, width of x, width of y, offset of the work space in the
-scratch memory. Every further row is a step: operation, source, target, width in, width out, address of the
-packed weight or of the kernel, address of the bias or of the parameters, and the number of units of work up to the
-step's end (see `refnet.engine.walk.walk_columns`). A source is an offset in the scratch memory or `X`, a target an
-offset or `Y`.
+Row 0 is the head: number of steps, rows in a tile, offset of the work space in the scratch memory. Every further row is
+a step: operation, source, target, width in, width out, address of the packed weight or of the kernel, address of the
+bias or of the parameters, and the number of units of work up to the step's end (see
+`refnet.engine.walk.walk_columns`).
+
+A source and a target are offsets of buffers in the scratch memory, or below 0 arrays of the call: a source of -1 is its
+first input, of -2 its second, a target of -1 its first output. Any step may read any of them, so steps need not be a
+chain; a chain has `FIRST` at both ends.
 """
 
 from __future__ import annotations
 
 COLUMNS = 8
 MATMUL, KERNEL = 0, 1
-X, Y = -1, -2
+FIRST = -1
 
 #: Multiply-adds that an activation of one number is counted as.
 ACTIVATION_WORK = 20

@@ -16,35 +16,39 @@ from refnet.engine.handover import wait
 from refnet.engine.intrinsics import call_kernel, data_of, load_int64
 from refnet.engine.machine import machine
 from refnet.engine.pack import panel_columns, unit_columns
-from refnet.engine.table import COLUMNS, MATMUL, X, Y
+from refnet.engine.table import COLUMNS, FIRST, MATMUL
 from refnet.engine.vectors import NUMBERS
 from refnet.engine.workers import DONE, NEXT, SHARED
 
 SIGNATURE = types.void(*[types.int64] * 6)
 
 
+@njit(error_model="numpy", forceinline=True)
+def place(where: int, buffers: int, arrays: int, offset: int) -> int:
+    """Return the address that a source or a target stands for: in the buffers, or so far into an array of the call."""
+    return buffers + where if where >= 0 else data_of(load_int64(arrays, FIRST - where)) + offset
+
+
 def walk(dtype: str) -> Any:
     """Return the Python function to compile for one dtype.
 
-    Its arguments: the address of the table (see `refnet.engine.table`); the ndarray objects x (rows, in) and
-    y (rows, out); the first row and the row after the last; the address of the scratch memory.
+    Its arguments: the address of the table (see `refnet.engine.table`); the addresses of the list of inputs and of that
+    of outputs, each the addresses of ndarray objects (rows, width); the first row and the row after the last; the
+    address of the scratch memory.
     """
     product = matmul(dtype)
     size = NUMBERS[dtype][1]
 
-    def run(table: int, x_array: int, y_array: int, first: int, last: int, scratch: int) -> None:
-        x, y = data_of(x_array), data_of(y_array)
+    def run(table: int, inputs: int, outputs: int, first: int, last: int, scratch: int) -> None:
         steps, tile = load_int64(table, 0), load_int64(table, 1)
-        x_width, y_width = load_int64(table, 2), load_int64(table, 3)
-        work = scratch + load_int64(table, 4)
+        work = scratch + load_int64(table, 2)
         for row in range(first, last, tile):
             rows = min(tile, last - row)
             for i in range(steps):
                 step = table + (i + 1) * COLUMNS * 8
-                source, target = load_int64(step, 1), load_int64(step, 2)
-                a = scratch + source if source != X else x + row * x_width * size
-                b = scratch + target if target != Y else y + row * y_width * size
                 inner, columns = load_int64(step, 3), load_int64(step, 4)
+                a = place(load_int64(step, 1), scratch, inputs, row * inner * size)
+                b = place(load_int64(step, 2), scratch, outputs, row * columns * size)
                 if load_int64(step, 0) == MATMUL:
                     product(a, load_int64(step, 5), b, rows, inner, columns, load_int64(step, 6), 0, columns)
                 else:
@@ -62,8 +66,8 @@ def walk_columns(dtype: str) -> Any:
     ever waits for what a waiting thread has taken.
 
     Its arguments: the address of the table (see `refnet.engine.table`); the address of the ticket (see
-    `refnet.engine.workers`); the ndarray objects x (rows, in) and y (rows, out); the number of rows; the address of
-    the thread's scratch memory.
+    `refnet.engine.workers`); the lists of inputs and of outputs, as in `walk`; the number of rows; the address of the
+    thread's scratch memory.
     """
     product = matmul(dtype)
     size = NUMBERS[dtype][1]
@@ -72,11 +76,10 @@ def walk_columns(dtype: str) -> Any:
 
     @njit(error_model="numpy")
     def run_unit(step: int, unit: int, units: int, places: Any, rows: int, work: int) -> None:
-        x, y, shared = places
+        inputs, outputs, shared = places
         end = load_int64(step, 7)
-        source, target = load_int64(step, 1), load_int64(step, 2)
-        a = shared + source if source != X else x
-        b = shared + target if target != Y else y
+        a = place(load_int64(step, 1), shared, inputs, 0)
+        b = place(load_int64(step, 2), shared, outputs, 0)
         inner, columns = load_int64(step, 3), load_int64(step, 4)
         if load_int64(step, 0) != MATMUL:
             call_kernel(load_int64(step, 5), a, b, rows, inner, load_int64(step, 6), work)
@@ -87,15 +90,14 @@ def walk_columns(dtype: str) -> Any:
         product(a, load_int64(step, 5), b, rows, inner, columns, load_int64(step, 6), first, last)
         step += COLUMNS * 8
         if load_int64(step, 7) == end:  # an activation that has no unit of its own
-            target = load_int64(step, 2)
-            c = shared + target if target != Y else y
+            c = place(load_int64(step, 2), shared, outputs, 0)
             for r in range(rows):
-                place = (r * columns + first) * size
-                call_kernel(load_int64(step, 5), b + place, c + place, 1, last - first, load_int64(step, 6), work)
+                start = (r * columns + first) * size
+                call_kernel(load_int64(step, 5), b + start, c + start, 1, last - first, load_int64(step, 6), work)
 
-    def run(table: int, ticket: int, x_array: int, y_array: int, rows: int, scratch: int) -> None:
-        places = data_of(x_array), data_of(y_array), load_int64(ticket, SHARED)
-        work = scratch + load_int64(table, 4)
+    def run(table: int, ticket: int, inputs: int, outputs: int, rows: int, scratch: int) -> None:
+        places = inputs, outputs, load_int64(ticket, SHARED)
+        work = scratch + load_int64(table, 2)
         before = 0
         for i in range(1, load_int64(table, 0) + 1):
             step = table + i * COLUMNS * 8

@@ -24,7 +24,7 @@ from refnet.engine import threads
 from refnet.engine.capi import DATA
 from refnet.engine.forward import six_words, walk_code
 from refnet.engine.objects import native
-from refnet.engine.table import ACTIVATION_WORK, KERNEL, X, Y, work_size
+from refnet.engine.table import ACTIVATION_WORK, COLUMNS, FIRST, KERNEL, work_size
 
 __all__ = ["HANDOVER", "Ticket", "address_of", "handover_code", "share_kernel", "team"]
 
@@ -41,7 +41,7 @@ COUNT = 0
 
 #: The words of a ticket, the last ones in pairs of cache lines of their own, since the threads change them.
 ROW_CODE, ROW_TABLE, COLUMN_CODE, COLUMN_TABLE, BOXES, WORKERS, SCRATCH, STRIDE, SHARED, BELL = range(10)
-CODE, TABLE, X_ARRAY, Y_ARRAY, LAST, PART = range(10, 16)
+CODE, TABLE, INPUTS, OUTPUTS, LAST, PART = range(10, 16)
 NEXT, DONE, JOINED, AWAITED, TICKET_WORDS = 16, 32, 48, 49, 64
 
 #: More workers than this are not started.
@@ -164,7 +164,8 @@ def share_kernel(
     """
     part = max(-(-rows // (PARTS * count)), PART_NUMBERS // max(1, *widths))
     part = -(-part // 16) * 16 if max(widths) == 1 else part  # whole cache lines
-    table = np.array((1, part, *widths, 0, 0, 0, 0, KERNEL, X, Y, *widths, *kernel, 0), np.int64)
+    head, step = (1, part, *[0] * (COLUMNS - 2)), (KERNEL, FIRST, FIRST, *widths, *kernel, 0)
+    table = np.array((head, step), np.int64)
     walk = walk_code("float32" if x.itemsize == 4 else "float64")
     ticket = Ticket(count, 8 * work_size(max(widths)), (walk, address_of(table)))
     ticket.run(np.asarray(x), np.asarray(y), 0, rows, part, ACTIVATION_WORK * rows * max(widths))
