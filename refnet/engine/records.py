@@ -5,8 +5,8 @@ from __future__ import annotations
 #: In every record: the address of the code to run.
 CODE = 0
 
-#: For `six_words`: a bit for each argument that is an ndarray, and stands for a list of this one alone, while the others
-#: are ints; the addresses of the classes int and ndarray, and of None.
+#: For `six_words`: a bit for each argument that is an ndarray, and stands for a list of it alone, while the others are
+#: ints; the addresses of the classes int and ndarray, and of None.
 ARRAYS, INT_CLASS, ARRAY_CLASS, NONE = 1, 2, 3, 4
 
 #: For `forward` and `activate`, and ARRAY_CLASS and NONE as well: the addresses of the table or the parameters, of
