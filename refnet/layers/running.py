@@ -15,7 +15,7 @@ from refnet.layers.operations import Activate, Call, Columnwise, Matmul, Operati
 if TYPE_CHECKING:
     from refnet.engine.plan import Plan
 
-__all__ = ["Chain", "Ready", "Segment", "Simple", "make_ready"]
+__all__ = ["Mixed", "Ready", "Segment", "Simple", "make_ready"]
 
 Run = Callable[[Any], NDArray[Any]]
 
@@ -34,7 +34,7 @@ class Ready:
 
     Attributes
     ----------
-    plan : refnet.engine.plan.Plan, Chain or Simple
+    plan : refnet.engine.plan.Plan, Mixed or Simple
         Takes a checked array.
     run : callable
         Takes whatever the user gave.
@@ -64,7 +64,7 @@ class Simple:
 
 
 @dataclass(frozen=True, eq=False)
-class Chain:
+class Mixed:
     """Plans of different dtypes, one after the other: what a model of mixed dtypes runs."""
 
     plans: tuple[Run, ...]
@@ -121,10 +121,10 @@ def make_ready(segments: Sequence[Segment], accepted: Shape | None, who: str, in
         What the input is converted to first; the dtype of the first segment by default.
     """
     plans = tuple(make_plan(segment, who, accepted if place == 0 else None) for place, segment in enumerate(segments))
-    plan = plans[0] if len(plans) == 1 else Chain(plans)
+    plan = plans[0] if len(plans) == 1 else Mixed(plans)
     simple = isinstance(plans[0], Simple)
     if not simple and in_dtype is None:  # a Plan checks for itself, in less time, and converts block by block
-        return Ready(plan, plan if isinstance(plan, (Simple, Chain)) else plan.door())
+        return Ready(plan, plan if isinstance(plan, (Simple, Mixed)) else plan.door())
     dtype = np.dtype(in_dtype or segments[0].dtype)
     width = segments[0].in_features
     any_rank = accepted is None

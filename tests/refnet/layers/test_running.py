@@ -6,7 +6,7 @@ import pytest
 from refnet import activations
 from refnet.errors import ShapeError
 from refnet.layers.operations import Activate, Call, Matmul
-from refnet.layers.running import Chain, Segment, Simple, make_plan, make_ready
+from refnet.layers.running import Mixed, Segment, Simple, make_plan, make_ready
 
 KERNEL = np.eye(2, dtype=np.float32)
 RELU = Activate(activations.get("relu"))
@@ -41,7 +41,7 @@ def test_segments_of_two_dtypes_make_a_chain():
         Segment((Matmul(KERNEL, None),), 2, "float32"),
     ]
     ready = make_ready(segments, (None, 2), "model")
-    assert isinstance(ready.plan, Chain)
+    assert isinstance(ready.plan, Mixed)
     assert len(str(ready.plan).splitlines()) >= 2
     result = ready.run([[0.1, 0.2]])
     np.testing.assert_array_equal(result, (np.array([[0.1, 0.2]]) * (1 / 3)).astype(np.float32))
