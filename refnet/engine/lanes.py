@@ -8,6 +8,7 @@ runs on fewer (`SHORT`), of which a mask says which are real.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numba
@@ -98,12 +99,8 @@ def over_lanes(
         more address behind all others, and ``count`` must be a multiple of `lanes_at_once`.
     """
     long, short = lanes_at_once(live), SHORT * machine().lanes(8)
-
-    def step(lanes: int, masked: bool, streaming: bool, halves: bool) -> Any:
-        how = lanes, masked, streaming, halves
-        return _step(function, inputs, outputs, parameters, fold, ahead, still, lookup, *how)
-
-    whole, part = step(long, False, streaming, halves), step(short, True, False, False)
+    loop = _Loop(function, inputs, outputs, parameters, fold, ahead, still, lookup)
+    whole, part = _step(loop, long, False, streaming, halves), _step(loop, short, True, False, False)
 
     @numba.njit(error_model="numpy")
     def one_by_one(first: int, end: int, values: Any, *addresses: int) -> None:
@@ -150,25 +147,25 @@ def _streamed(steps: Any, part: Any, long: int, short: int, size: int) -> Any:
     return run
 
 
-def _step(
-    function: Function,
-    inputs: tuple[str, ...],
-    outputs: tuple[str, ...],
-    parameters: int,
-    fold: Fold | None,
-    ahead: tuple[bool, ...],
-    still: tuple[int, ...],
-    lookup: Callable[..., Any] | None,
-    lanes: int,
-    masked: bool,
-    streaming: bool,
-    halves: bool,
-) -> Any:
+@dataclass(frozen=True)
+class _Loop:
+    """What every step of a loop has to know; see `over_lanes`."""
+
+    function: Function
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    parameters: int
+    fold: Fold | None
+    ahead: tuple[bool, ...]
+    still: tuple[int, ...]
+    lookup: Callable[..., Any] | None
+
+
+def _step(loop: _Loop, lanes: int, masked: bool, streaming: bool, halves: bool) -> Any:
     """Return the intrinsic ``step(i, left, values, *addresses)``: the numbers from i on, at most ``left`` of them.
 
     With ``halves`` it is ``step(first, end, values, *addresses)``: all steps between them, of which there is one.
     """
-    wide = ir.VectorType(F64, lanes)
 
     @intrinsic
     def step(context: Any, i: Any, left: Any, values: Any, *addresses: Any) -> Any:
@@ -177,46 +174,80 @@ def _step(
         def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
             i, left, values, packed = args
             mask = first_lanes(builder, left, lanes) if masked else None
-            ends = cgutils.unpack_tuple(builder, packed)
-            asked = [ends.pop(0) for _ in ahead]
-            table = ends.pop() if lookup is not None else None
-            sums = ends.pop() if fold is not None else None
             if at_address:
-                more = parameters_at(builder, values, parameters, lanes)
+                more = parameters_at(builder, values, loop.parameters, lanes)
             else:
                 more = [Number(builder, value) for value in cgutils.unpack_tuple(builder, values)]
-
-            def place(number: int, i: Any) -> tuple[Any, Any]:
-                kind, size = NUMBERS[(*inputs, *outputs)[number]]
-                moved = ends[number] if number in still else builder.add(ends[number], builder.mul(i, I64(size)))
-                return ir.VectorType(kind, lanes), moved
-
-            def loads(i: Any) -> list[Any]:
-                if lookup is not None and mask is None:
-                    return [lookup(builder, address, table, i, lanes) for address in ends[: len(inputs)]]
-                return [_loaded(builder, *place(number, i), mask) for number in range(len(inputs))]
-
-            def use(i: Any, loaded: list[Any]) -> None:
-                for address, write in zip(asked, ahead, strict=True):
-                    _ask(builder, address, i, lanes, NUMBERS[inputs[0]][1], write)
-                results = function(*(widened(builder, value, wide) for value in loaded), *more)
-                for number, result in enumerate(results[: len(outputs)], start=len(inputs)):
-                    kind, address = place(number, i)
-                    rounded = result.value if kind == wide else builder.fptrunc(result.value, kind)
-                    stream(builder, rounded, address) if streaming else store(builder, rounded, address, mask)
-                if fold is not None:
-                    _fold(builder, fold, results[len(outputs) :], sums, i, mask)
-
+            code = _Code(builder, loop, lanes, mask, streaming, cgutils.unpack_tuple(builder, packed), more)
             if halves:
-                loop_in_halves(builder, i, left, lanes, loads, use)
+                loop_in_halves(builder, i, left, lanes, code.load, code.use)
             else:
-                use(i, loads(i))
+                code.use(i, code.load(i))
             return ctx.get_dummy_value()
 
         star = types.StarArgTuple.from_types(addresses)
         return types.void(types.int64, types.int64, values, star), emit
 
     return step
+
+
+class _Code:
+    """The code of a step under construction: how it loads, and what it does with what is loaded."""
+
+    def __init__(
+        self,
+        builder: Any,
+        loop: _Loop,
+        lanes: int,
+        mask: Any,
+        streaming: bool,
+        addresses: list[Any],
+        more: list[Number],
+    ) -> None:
+        self.builder, self.loop, self.lanes, self.mask, self.streaming, self.more = (
+            builder,
+            loop,
+            lanes,
+            mask,
+            streaming,
+            more,
+        )
+        asked, ends = addresses[: len(loop.ahead)], addresses[len(loop.ahead) :]
+        self.asked = [*zip(asked, loop.ahead, strict=True)]
+        self.table = None if loop.lookup is None else ends.pop()
+        self.sums = None if loop.fold is None else ends.pop()
+        self.ends = ends
+
+    def _place(self, number: int, i: Any) -> tuple[Any, Any]:
+        """Return the type and the address of what is loaded or stored at step i."""
+        kind, size = NUMBERS[(*self.loop.inputs, *self.loop.outputs)[number]]
+        address = self.ends[number]
+        if number not in self.loop.still:
+            address = self.builder.add(address, self.builder.mul(i, I64(size)))
+        return ir.VectorType(kind, self.lanes), address
+
+    def load(self, i: Any) -> list[Any]:
+        """Load the inputs from i on."""
+        places = range(len(self.loop.inputs))
+        if self.loop.lookup is not None and self.mask is None:
+            return [self.loop.lookup(self.builder, self.ends[k], self.table, i, self.lanes) for k in places]
+        return [_loaded(self.builder, *self._place(k, i), self.mask) for k in places]
+
+    def use(self, i: Any, loaded: list[Any]) -> None:
+        """Run the function, and store and fold its results."""
+        builder, loop, wide = self.builder, self.loop, ir.VectorType(F64, self.lanes)
+        for address, write in self.asked:
+            _ask(builder, address, i, self.lanes, NUMBERS[loop.inputs[0]][1], write)
+        results = loop.function(*(widened(builder, value, wide) for value in loaded), *self.more)
+        for number, result in enumerate(results[: len(loop.outputs)], start=len(loop.inputs)):
+            kind, address = self._place(number, i)
+            rounded = result.value if kind == wide else builder.fptrunc(result.value, kind)
+            if self.streaming:
+                stream(builder, rounded, address)
+            else:
+                store(builder, rounded, address, self.mask)
+        if loop.fold is not None:
+            _fold(builder, loop.fold, results[len(loop.outputs) :], self.sums, i, self.mask)
 
 
 def _loaded(builder: Any, kind: Any, place: Any, mask: Any) -> Any:
