@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from parity.sweep import job, results
+from parity.sweep import results, task
 from parity.ulp import CLASSES, FORMATS, number
 from refnet import activations
 from refnet.errors import FileError, RefnetError
@@ -44,7 +44,7 @@ def title(entry: dict[str, Any]) -> str:
     'leaky_relu(negative_slope=0.3)'
     """
     values = {key: float("inf") if value is None else value for key, value in entry["parameters"].items()}
-    return job.title(entry["activation"], values)
+    return task.title(entry["activation"], values)
 
 
 def table(entries: Sequence[dict[str, Any]], places: bool = True) -> str:
