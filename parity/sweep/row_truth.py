@@ -217,7 +217,7 @@ def _decide(wide: _Wide, kind: Format) -> tuple[Truth, Mask, Mask]:
     shift = wide.scale - unit
     first, second, third, doubt = (_ldexp(each, shift) for each in (high, middle, low, wide.doubt))
     edge = 2.0**kind.precision  # what lies beyond the last binade counts as its end, as in `parity.ulp`
-    far = np.abs(first) >= edge
+    far = exponent > kind.emax
     first, second, third = (
         np.where(far, most, each) for each, most in ((first, np.copysign(edge, first)), (second, 0.0), (third, 0.0))
     )
@@ -265,8 +265,8 @@ def _in_units(top: int, bottom: int, kind: Format) -> tuple[int, float, float]:
     whole, rest = divmod(top, bottom)
     if 2 * rest > bottom or (2 * rest == bottom and whole & 1):
         whole, rest = whole + 1, rest - bottom
-    edge = 1 << kind.precision  # what lies beyond the last binade counts as its end, as in `parity.ulp`
-    return (unit, float(whole), rest / bottom) if whole < edge else (unit, float(edge), min(rest / bottom, 0.0))
+    # What lies beyond the last binade counts as its end, as in `parity.ulp`.
+    return (unit, float(whole), rest / bottom) if exponent <= kind.emax else (unit, 2.0**kind.precision, 0.0)
 
 
 def _sparsemax(x: Floats, kind: Format) -> Truth:

@@ -187,7 +187,7 @@ def row(name: str, dtype: str, family: str, length: int, number: int, seed: int 
     Raises
     ------
     ArgumentError
-        If there is no such activation or family.
+        If there is no such activation, family or row.
 
     Examples
     --------
@@ -197,9 +197,16 @@ def row(name: str, dtype: str, family: str, length: int, number: int, seed: int 
     for found, known, what in ((name, activations.REGISTRY, "activation"), (family, FAMILIES, "family of rows")):
         if found not in known:
             raise ArgumentError(f"{what} {found!r} unknown; accepted: {', '.join(known)}{did_you_mean(found, known)}")
+    activation = activations.REGISTRY[name]
+    if not 1 <= length <= ENTRIES:
+        raise ArgumentError(f"length {length} is not accepted; accepted: 1 to {ENTRIES}")
+    if activation.kind == "gated" and length % 2:
+        raise ArgumentError(f"activation {name!r}: length {length} is not accepted; accepted: an even one")
+    if number < 0:
+        raise ArgumentError(f"row {number} is not accepted; accepted: 0 or more")
     first = number - number % _together(length)
     block = Block(family, length, first, number - first + 1)
-    return np.asarray(make(activations.REGISTRY[name], format_of(dtype), block, seed)[-1])
+    return np.asarray(make(activation, format_of(dtype), block, seed)[-1])
 
 
 def place(block: int, offset: Any) -> Any:
