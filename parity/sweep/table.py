@@ -43,10 +43,12 @@ _ROWS = """\
 ## Rows
 
 Each family has rows of lengths {lengths} (glu's are even), as many entries for every length. The families are
-{families}. A result is promised to be within 1 ulp. It is *special* where an infinity, a NaN or a zero
-decides it, and *special wrong* if it is not what the function's page says then; *max ulp* and *at* are of the other
-results. `parity.sweep.rows.row(name, dtype, family, length, row, seed)` makes a row again; it and its entries are
-counted from 0.
+{families}. The number behind *normal* is the
+deviation; *dominated* rows have one entry far above the others; *eighths* are small multiples of 1/8.
+
+A result is promised to be within 1 ulp. It is *special* where an infinity, a NaN or a zero decides it, and *special
+wrong* if it is not what the function's page says then; *max ulp* and *at* are of the other results. Rows and their
+entries are counted from 0; `parity.sweep.rows.row(name, dtype, family, length, row, seed)` makes a row again.
 """
 
 
