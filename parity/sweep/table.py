@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,9 @@ This page is made from `results/accuracy.json` by `python -m parity.sweep.table`
 _ROWS = """\
 ## Rows
 
-Each family has rows of lengths {lengths} (glu's are even), as many entries for every length. The families are
-{families}. The number behind *normal* is the
-deviation; *dominated* rows have one entry far above the others; *eighths* are small multiples of 1/8.
+Rows are of lengths {lengths} (even ones for glu), and of the families {families}; all lengths and families have about
+as many entries. The number behind *normal* is the deviation; *dominated* rows have one entry far above the others;
+*eighths* are small multiples of 1/8.
 
 A result is promised to be within 1 ulp. It is *special* where an infinity, a NaN or a zero decides it, and *special
 wrong* if it is not what the function's page says then; *max ulp* and *at* are of the other results. Rows and their
@@ -181,18 +182,25 @@ def page(entries: Sequence[dict[str, Any]]) -> str:
     return "\n".join(parts)
 
 
+def _filled(text: str, indent: str = "") -> str:
+    """Return a paragraph in lines of the documents' width."""
+    lines = textwrap.wrap(text, 120, break_on_hyphens=False, break_long_words=False, subsequent_indent=indent)
+    return "\n".join(lines) + "\n"
+
+
 def _of_rows(entries: Sequence[dict[str, Any]]) -> list[str]:
     """Return the part of the page on rows: how they are chosen, a table per format, what is known of Keras."""
     lengths = ", ".join(f"{each:,}" for each in rows.LENGTHS)
-    parts = [_ROWS.format(lengths=lengths, families=", ".join(rows.FAMILIES))]
+    title, *paragraphs = _ROWS.format(lengths=lengths, families=", ".join(rows.FAMILIES)).split("\n\n")
+    parts = [title + "\n", *(_filled(each) for each in paragraphs)]
     for dtype in FORMATS:
         chosen = [each for each in entries if each["dtype"] == dtype]
         if chosen:
             parts.append(f"### {dtype}, rows\n\n{rows_table(chosen)}")
     names = {each["activation"] for each in entries if each["runner"].startswith("keras")}
-    causes = [f"- {each.what} ({each.issue})" for each in known.CATALOGUE if names & set(each.where)]
+    causes = [_filled(f"- {each.what} ({each.issue})", "  ") for each in known.CATALOGUE if names & set(each.where)]
     if causes:
-        parts.append("What is known of Keras' rows, besides:\n\n" + "\n".join(causes) + "\n")
+        parts.append("What Keras is known to do with rows:\n\n" + "".join(causes))
     return parts
 
 
