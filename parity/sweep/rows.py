@@ -105,6 +105,13 @@ def _subnormal(rng: np.random.Generator, shape: tuple[int, int], kind: Format, a
     return x
 
 
+def _one_apart(rng: np.random.Generator, shape: tuple[int, int], kind: Format, activation: Activation) -> NDArray[Any]:
+    """Put one entry at 1 and the others, large and small ones, about 0: there sparsemax begins to give nothing."""
+    x = rng.normal(size=shape) * 2.0 ** -rng.uniform(0, 3 * kind.precision, (shape[0], 1))
+    x[np.arange(shape[0]), rng.integers(shape[1], size=shape[0])] = 1.0
+    return x
+
+
 def _minus_inf(rng: np.random.Generator, shape: tuple[int, int], kind: Format, activation: Activation) -> NDArray[Any]:
     return np.where(rng.random(shape) < 0.25, -np.inf, rng.normal(size=shape))
 
@@ -140,6 +147,7 @@ FAMILIES: dict[str, Maker] = {
     "subnormal results": _subnormal,
     "with -inf": _minus_inf,
     "infinities and NaN": _special,
+    "one apart": _one_apart,
 }
 
 
@@ -192,7 +200,7 @@ def row(name: str, dtype: str, family: str, length: int, number: int, seed: int 
     Examples
     --------
     >>> row("softmax", "float32", "eighths", 3, 17)
-    array([-1.125, -1.125, -0.25 ], dtype=float32)
+    array([-1.625,  0.75 , -2.   ], dtype=float32)
     """
     for found, known, what in ((name, activations.REGISTRY, "activation"), (family, FAMILIES, "family of rows")):
         if found not in known:

@@ -45,7 +45,7 @@ _ROWS = """\
 
 Rows are of lengths {lengths} (even ones for glu), and of the families {families}; all lengths and families have about
 as many entries. The number behind *normal* is the deviation; *dominated* rows have one entry far above the others;
-*eighths* are small multiples of 1/8.
+*eighths* are small multiples of 1/8; rows *one apart* have an entry of 1 and others about 0.
 
 A result is promised to be within 1 ulp. It is *special* where an infinity, a NaN or a zero decides it, and *special
 wrong* if it is not what the function's page says then; *max ulp* and *at* are of the other results. Rows and their

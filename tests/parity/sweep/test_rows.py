@@ -82,6 +82,8 @@ def test_families_are_what_they_are_called(dtype):
     tiny = np.abs(family("tiny", dtype=dtype).astype(float))
     assert tiny.max() < 2.0 ** (kind.emin + 3)
     assert (tiny < 2.0**kind.emin).any()
+    apart = family("one apart", dtype=dtype).astype(float)
+    assert ((apart == 1).any(axis=1) & (np.abs(apart) < 2.0**-kind.precision).any(axis=1)).any()
     equal = family("equal", dtype=dtype)
     assert (equal == equal[:, :1]).all()
     gone = np.isneginf(family("with -inf", dtype=dtype).astype(float))
