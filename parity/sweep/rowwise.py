@@ -71,9 +71,9 @@ def said(where: dict[str, Any]) -> str:
     Examples
     --------
     >>> said({"family": "normal 10", "length": 1000, "row": 3, "entry": 17})
-    'row 3 of 1,000, normal 10, entry 17'
+    'normal 10, length 1,000, row 3, entry 17'
     """
-    return f"row {where['row']:,} of {where['length']:,}, {where['family']}, entry {where['entry']:,}"
+    return f"{where['family']}, length {where['length']:,}, row {where['row']:,}, entry {where['entry']:,}"
 
 
 def place(task: Task, bits: int) -> tuple[str, str]:

@@ -62,12 +62,12 @@ def of_rows():
 
 def test_a_row_is_named_where_a_number_has_its_bits(of_rows):
     text = shown(report.summary([of_rows]))
-    assert "row 0 of 17, " in text
+    assert ", length 17, row 0, " in text
     assert "entry 5" in text
     assert "0x" not in text
     outside = dataclasses.replace(of_rows.tally, out_of_range=1, examples={"out_of_range": of_rows.tally.misrounded[0]})
     (line,) = report.violations(dataclasses.replace(of_rows, tally=outside))
-    assert line.startswith("softmax: 1 outside the range, first at row 0 of 17, normal 0.1, entry 5: ")
+    assert line.startswith("softmax: 1 outside the range, first at normal 0.1, length 17, row 0, entry 5: ")
 
 
 def test_each_function_is_held_to_what_is_promised_of_it(wrong, fine, of_rows):

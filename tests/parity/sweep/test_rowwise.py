@@ -83,4 +83,4 @@ def test_rows_of_an_activation_that_nobody_judges_are_refused():
 
 def test_a_place_is_said_in_words(planted):
     first = planted.tally.misrounded[0]
-    assert rowwise.place(planted.task, first.bits) == ("row 0 of 17, normal 0.1, entry 5", "")
+    assert rowwise.place(planted.task, first.bits) == ("normal 0.1, length 17, row 0, entry 5", "")

@@ -72,11 +72,11 @@ def test_the_worst_row_is_said_and_special_results_are_counted_apart(of_rows):
     name = of_rows["runner"]
     assert f"| {name}: at | {name}: special wrong |" in head
     worst = of_rows["classes"]["normal"]["worst_row"]
-    assert f"| row 0 of 17, {worst['family']}, entry 5 | 0 |" in line
+    assert f"| {worst['family']}, length 17, row 0, entry 5 | 0 |" in line
     wrong = json.loads(json.dumps(of_rows))
     wrong["classes"]["special"] |= {"misrounded": 7, "worst": ["0x1", "0x7fc00000", "0x3f800000", "inf"]}
     *_, line = table.rows_table([wrong]).splitlines()
-    assert f"| row 0 of 17, {worst['family']}, entry 5 | 7 |" in line
+    assert f"| {worst['family']}, length 17, row 0, entry 5 | 7 |" in line
 
 
 def test_what_is_known_of_keras_is_said_where_keras_is(of_rows):
