@@ -1,6 +1,6 @@
 """The true results of rows, in two stages: a wide value with its bound, and mpmath where the verdict hangs on more.
 
-Stage 1 writes a true value as ``(high + middle + low) * 2**scale``, up to a doubt that is derived beside each rule;
+Stage 1 writes a true value as ``(high + middle + low) * 2**scale``, up to a doubt (see `parity.sweep.row_wide`);
 sparsemax, whose four operations are exact in integers, has none. A value is then read in units of its last place: the
 nearest integer is the right result wherever the doubt does not reach a midpoint. Stage 2 gives the rest to
 `parity.truth`, by the block's ``exact``. Nothing here knows the formulas that the engine compiles.
@@ -9,7 +9,6 @@ nearest integer is the right result wherever the doubt does not reach a midpoint
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 from collections.abc import Callable
 from fractions import Fraction
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from parity import truth, ulp
 from parity.sweep import pairs
+from parity.sweep.row_wide import RULES, Wide, ldexp
 from parity.ulp import Format
 from refnet.activations import Activation
 
@@ -27,19 +27,6 @@ __all__ = ["RANGES", "Truth", "agrees", "errors", "of_rows"]
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-
-#: Doubt of softmax and glu, relative to the result. Two exponentials of 2^-86, one of them in a sum, then operations of
-#: pairs: at most 15 sums of 4 u^2 (rows are shorter than 2^14) and a quotient and a product of 24 u^2, below 2^-98.
-DOUBT = 2.0**-84
-
-#: Doubt of the logarithm in log_softmax, relative to it (see `_log1p`).
-LOG_DOUBT = 2.0**-80
-
-#: What is smaller beside 1 than this is not looked at in pairs: only on which side of them the value lies.
-_SLIGHT = 2.0**-60
-
-#: A logarithm below 2 to this power is left out of a difference, and only its sign is kept.
-_LEAST = -900
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,138 +58,7 @@ class Truth:
     undecided: int = 0
 
 
-@dataclasses.dataclass(frozen=True)
-class _Wide:
-    """Values ``(high + middle + low) * 2**scale`` to within ``doubt * 2**scale``.
-
-    Where ``side`` is not 0, the true value lies on that side of the sum, however near.
-    """
-
-    parts: tuple[Floats, Floats, Floats]
-    scale: NDArray[np.int64]
-    doubt: Floats
-    side: Floats
-
-
-def _ldexp(x: Any, power: Any) -> Any:
-    with np.errstate(over="ignore", under="ignore"):
-        return np.ldexp(x, np.clip(power, -5000, 5000).astype(np.int32))
-
-
-@dataclasses.dataclass(frozen=True)
-class _Terms:
-    """What softmax and log_softmax are made of: gaps to the highest entry, exponentials, and their sum but for one 1.
-
-    Gaps are ``gap * 2**scale``, exponentials ``power * 2**exponent``, the rest ``rest * 2**level``.
-    """
-
-    gap: pairs.Pair
-    scale: NDArray[np.int64]
-    power: pairs.Pair
-    exponent: NDArray[np.int64]
-    rest: pairs.Pair
-    level: NDArray[np.int64]
-
-
-def _terms(x: Floats) -> _Terms:
-    highest, first = x.max(axis=-1, keepdims=True), x.argmax(axis=-1, keepdims=True)
-    there = np.isfinite(x)
-    x = np.where(there, x, highest)
-    scale = np.where(np.abs(x).max(axis=-1, keepdims=True) > 2.0**1000, 2, 0)  # a difference must not overflow
-    gap = pairs.two_sum(_ldexp(x, -scale), -_ldexp(highest, -scale))
-    deep = np.maximum(_ldexp(gap[0], scale), pairs.DEEPEST)  # exp of what is deeper is nothing in every format too
-    power, exponent = pairs.exponential((deep, np.where(deep > pairs.DEEPEST, _ldexp(gap[1], scale), 0.0)))
-    others = there.copy()
-    np.put_along_axis(others, first, False, axis=-1)
-    level = np.where(others, exponent, np.iinfo(np.int32).min).max(axis=-1, keepdims=True)
-    high, low = (np.where(others, _ldexp(part, exponent - level), 0.0) for part in power)
-    return _Terms(gap, scale, power, exponent, pairs.total((high, low)), level)
-
-
-def _softmax(x: Floats) -> _Wide:
-    found = _terms(x)
-    rest = _ldexp(found.rest[0], found.level), _ldexp(found.rest[1], found.level)
-    share = pairs.divide(found.power, pairs.add((np.ones_like(rest[0]), np.zeros_like(rest[0])), rest))
-    alone = (found.gap[0] == 0) & (found.rest[0] == 0)
-    # Beside next to nothing the highest is next to 1, and below it.
-    below = (found.gap[0] == 0) & ~alone & (rest[0] < _SLIGHT)
-    doubt = np.where(alone, 0.0, DOUBT * share[0])
-    return _Wide((*share, np.zeros_like(share[0])), found.exponent, doubt, np.where(below, -1.0, 0.0))
-
-
-def _log_softmax(x: Floats) -> _Wide:
-    """Return gaps less the logarithm of the sum: the gap is exact, and where it is 0 the logarithm stands alone."""
-    found = _terms(x)
-    logarithm, level = _log1p(found.rest, found.level)
-    left_out = (level < _LEAST) & (logarithm[0] > 0)
-    beside = tuple(np.where(left_out, 0.0, _ldexp(part, level - found.scale)) for part in logarithm)
-    high, rest = pairs.two_sum(found.gap[0], -beside[0])
-    middle, low = pairs.two_sum(found.gap[1], -beside[1])
-    middle, lower = pairs.two_sum(rest, middle)
-    high, middle = pairs.two_sum(high, middle)
-    middle, low = pairs.two_sum(middle, lower + low)
-    doubt = LOG_DOUBT * beside[0] + 2.0**-52 * np.abs(low) + np.where(left_out, 2.0**_LEAST, 0.0)
-    top = found.gap[0] == 0
-    parts = (
-        np.where(top, -logarithm[0], high),
-        np.where(top, -logarithm[1], middle),
-        np.where(top, 0.0, low),
-    )
-    doubt = np.where(top, LOG_DOUBT * logarithm[0], doubt)
-    return _Wide(parts, np.where(top, level, found.scale), doubt, np.where(~top & left_out, -1.0, 0.0))
-
-
-@functools.cache
-def _odd() -> list[pairs.Pair]:
-    return [pairs.of(Fraction(1, 2 * power + 1)) for power in range(10)]
-
-
-def _log1p(rest: pairs.Pair, level: NDArray[np.int64]) -> tuple[pairs.Pair, NDArray[np.int64]]:
-    """Return log(1 + r) of r = rest * 2**level, positive or 0, as a pair times a power of two, to within `LOG_DOUBT`.
-
-    Below 1/16 it is twice the series of atanh in s = r / (2 + r) < 2^-5: ten terms, as the next is 2^-104 beside the
-    first; each step costs 12 u^2 and r brings 2^-85.9. From there on a logarithm y in float64 is corrected once:
-    log(1 + r) = y + log(1 + z), z = (1 + r) exp(-y) - 1, where z is at most 2^-45, known to 2^-85.8, and log(1 + z)
-    = z - z^2 / 2 to 2^-136. With what r brings that is 2^-84.8, beside a logarithm of 0.06 and more 2^-80.7.
-    """
-    zero, one = np.zeros_like(rest[0]), np.ones_like(rest[0])
-    r = _ldexp(rest[0], level), _ldexp(rest[1], level)
-    s = pairs.divide(rest, pairs.add((2.0 * one, zero), r))
-    square = pairs.multiply(s, s)
-    square = _ldexp(square[0], 2 * level), _ldexp(square[1], 2 * level)
-    series: pairs.Pair = (zero, zero)
-    for coefficient in reversed(_odd()):
-        series = pairs.add(pairs.multiply(series, square), (coefficient[0] * one, coefficient[1] * one))
-    small = pairs.multiply((2.0 * s[0], 2.0 * s[1]), series)
-    y = np.log1p(r[0])
-    (high, low), power = pairs.exponential((-y, zero))
-    product = pairs.multiply(pairs.add((one, zero), r), (_ldexp(high, power), _ldexp(low, power)))
-    z = pairs.add(product, (-one, zero))
-    large = pairs.add((y, zero), pairs.add(z, (-0.5 * z[0] * z[0], zero)))
-    little = r[0] < 1 / 16
-    return (np.where(little, small[0], large[0]), np.where(little, small[1], large[1])), np.where(little, level, 0)
-
-
-def _glu(x: Floats) -> _Wide:
-    """Return a sigmoid(b): a quotient of exponentials, and next to b = 0 half of a, on b's side of it."""
-    half = x.shape[-1] // 2
-    a, exponent = np.frexp(x[..., :half])
-    b = x[..., half:]
-    power, level = pairs.exponential((np.maximum(-np.abs(b), pairs.DEEPEST), np.zeros_like(b)))
-    below = _ldexp(power[0], level), _ldexp(power[1], level)
-    one = np.ones_like(b), np.zeros_like(b)
-    closing = b < 0
-    upper = np.where(closing, power[0], 1.0), np.where(closing, power[1], 0.0)
-    gate = pairs.multiply(pairs.divide(upper, pairs.add(one, below)), (a, one[1]))
-    middle = np.abs(b) < 2.0**-100
-    high, low = np.where(middle, a / 2, gate[0]), np.where(middle, 0.0, gate[1])
-    side = np.where(middle, np.sign(a) * np.sign(b), np.where(~closing & (below[0] < _SLIGHT), -np.sign(a), 0.0))
-    doubt = np.where(middle, np.abs(b), DOUBT * np.abs(high))
-    scale = exponent + np.where(closing & ~middle, level, 0)
-    return _Wide((high, low, one[1]), scale, doubt, side)
-
-
-def _decide(wide: _Wide, kind: Format) -> tuple[Truth, Mask, Mask]:
+def _decide(wide: Wide, kind: Format) -> tuple[Truth, Mask, Mask]:
     """Return the truth as far as the wide values have it, where they do not decide the rounding, and where the unit.
 
     The unit is in doubt where the true value may lie on either side of a power of two.
@@ -215,7 +71,7 @@ def _decide(wide: _Wide, kind: Format) -> tuple[Truth, Mask, Mask]:
     exponent = exponent - 1 - (power & (tail * high < 0)) + wide.scale
     unit = np.where(high == 0, kind.emin, np.clip(exponent, kind.emin, kind.emax)) - kind.precision + 1
     shift = wide.scale - unit
-    first, second, third, doubt = (_ldexp(each, shift) for each in (high, middle, low, wide.doubt))
+    first, second, third, doubt = (ldexp(each, shift) for each in (high, middle, low, wide.doubt))
     edge = 2.0**kind.precision  # what lies beyond the last binade counts as its end, as in `parity.ulp`
     far = exponent > kind.emax
     first, second, third = (
@@ -247,7 +103,7 @@ def _decide(wide: _Wide, kind: Format) -> tuple[Truth, Mask, Mask]:
 
 def _right(whole: Floats, unit: NDArray[np.int64], sign: Any, kind: Format) -> NDArray[Any]:
     with np.errstate(over="ignore"):
-        return np.asarray(np.copysign(_ldexp(whole, unit), sign).astype(kind.dtype))
+        return np.asarray(np.copysign(ldexp(whole, unit), sign).astype(kind.dtype))
 
 
 def _in_units(top: int, bottom: int, kind: Format) -> tuple[int, float, float]:
@@ -309,8 +165,6 @@ def _special(activation: Activation, x: Floats) -> tuple[Mask, Floats]:
     return ~np.isfinite(highest) | np.isneginf(x), np.where(np.isnan(highest), np.nan, value)
 
 
-_RULES: dict[str, Callable[[Floats], _Wide]] = {"softmax": _softmax, "log_softmax": _log_softmax, "glu": _glu}
-
 #: The range of each activation's results; a test holds that every one of the book that works on rows is here.
 RANGES = {
     "softmax": (0.0, 1.0),
@@ -336,8 +190,8 @@ def of_rows(activation: Activation, x: NDArray[Any], kind: Format, got: NDArray[
     sound = np.isfinite(wide) if activation.kind == "gated" else np.isfinite(wide.max(axis=-1, keepdims=True))
     wide = np.where(sound, wide, 0.0)  # a convention takes the place of what comes of these
     with np.errstate(all="ignore"):
-        if activation.name in _RULES:
-            found, undecided, doubtful = _decide(_RULES[activation.name](wide), kind)
+        if activation.name in RULES:
+            found, undecided, doubtful = _decide(RULES[activation.name](wide), kind)
         else:
             found, undecided, doubtful = _sparsemax(wide, kind), np.zeros_like(special), np.zeros_like(special)
     if got is not None:
@@ -354,7 +208,7 @@ def _with_conventions(found: Truth, special: Mask, value: Floats, kind: Format, 
     return Truth(
         np.where(special, value.astype(kind.dtype), found.right),
         unit,
-        np.where(special, _ldexp(value, -unit), found.whole),
+        np.where(special, ldexp(value, -unit), found.whole),
         np.where(special, 0.0, found.rest),
         found.nonzero & ~special,
         special,
@@ -420,8 +274,8 @@ def agrees(activation: Activation, row: NDArray[Any], entry: int, claim: float, 
 def errors(found: Truth, got: NDArray[Any], kind: Format) -> Floats:
     """Return the signed errors of results in ulp, as `parity.ulp.error` does: infinite where NaN meets a number."""
     with np.errstate(all="ignore"):
-        edge = _ldexp(1.0, np.minimum(kind.emax + 1 - found.unit, 1020))
+        edge = ldexp(1.0, np.minimum(kind.emax + 1 - found.unit, 1020))
         whole = np.clip(found.whole, -edge, edge)
-        result = (np.clip(_ldexp(got.astype(np.float64), -found.unit), -edge, edge) - whole) - found.rest
+        result = (np.clip(ldexp(got.astype(np.float64), -found.unit), -edge, edge) - whole) - found.rest
     nan = np.isnan(got), np.isnan(found.right)
     return np.asarray(np.where(nan[0] & nan[1], 0.0, np.where(nan[0] ^ nan[1], np.inf, result)))
