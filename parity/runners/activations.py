@@ -44,7 +44,7 @@ class ActivationRunner:
     versions : mapping
         Versions of what takes part.
     call : callable
-        ``call(activation, x)`` returns an array of x's shape and dtype.
+        ``call(activation, x)`` returns an array of x's shape and dtype; glu halves the last axis.
     refuses : tuple of str
         The formats that it cannot compute in.
     """
@@ -63,7 +63,7 @@ class ActivationRunner:
             )
 
     def __call__(self, activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
-        """Return the activation of ``x``.
+        """Return the activation of ``x``, whose rows lie along its last axis.
 
         Raises
         ------
@@ -86,8 +86,10 @@ class ActivationRunner:
                 f"runner {self.name!r}: activation {activation.name!r} over {x.size:,} {x.dtype} inputs failed"
                 f" ({reason}); accepted: a function of one array that returns one like it"
             ) from error
-        if y.shape != x.shape:
-            raise ShapeError(f"runner {self.name!r}: shape {y.shape} came back for {x.shape}; accepted: the same shape")
+        expected = (*x.shape[:-1], x.shape[-1] // 2) if activation.kind == "gated" else x.shape
+        if y.shape != expected:
+            accepted = "the same shape" if expected == x.shape else f"{expected}"
+            raise ShapeError(f"runner {self.name!r}: shape {y.shape} came back for {x.shape}; accepted: {accepted}")
         if y.dtype != x.dtype:
             raise DTypeError(f"runner {self.name!r}: dtype {y.dtype} came back for {x.dtype}; accepted: the same dtype")
         return y
@@ -104,6 +106,8 @@ def _numpy(activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
 def _numpy_plain(activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
     """Run the formula in x's own dtype throughout: what one would write without a thought for rounding."""
     with np.errstate(all="ignore"):
+        if activation.kind != "elementwise":
+            raise LacksError(f"activation {activation.name!r}: numpy-plain takes single numbers; accepted: numpy")
         y = activation.formula(x, **{key: x.dtype.type(each) for key, each in activation.parameters.items()})
         return np.broadcast_to(y, x.shape).astype(x.dtype)
 
@@ -120,6 +124,10 @@ def _keras(activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
 def _keras_fused(activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
     from parity.runners import keras_activations
 
+    if activation.kind != "elementwise":
+        raise LacksError(
+            f"activation {activation.name!r}: keras-predict takes single numbers; accepted: keras, keras-xla"
+        )
     # The product with the unit matrix mixes neighbours, and 0 * inf is NaN: infinities cannot go through it.
     finite = np.isfinite(x)
     y = keras_activations.fused(activation, np.where(finite, x, x.dtype.type(0)))
@@ -157,7 +165,9 @@ def _peer(module: Any, activation: Activation, where: str) -> Callable[[Any], An
     if function is None:
         raise LacksError(f"activation {activation.name!r}: {where} has none of that name")
     accepted = _accepted(function)
-    given = {key: each for key, each in activation.parameters.items() if key in accepted}
+    given: dict[str, Any] = {key: each for key, each in activation.parameters.items() if key in accepted}
+    if activation.kind != "elementwise" and "dim" in accepted:
+        given["dim"] = -1  # PyTorch's softmax would guess
     changed = {key: each for key, each in activation.parameters.items() if each != activation.defaults[key]}
     if not changed.keys() <= given.keys():
         raise LacksError(f"activation {activation.name!r} with {changed}: {where} does not take these parameters")

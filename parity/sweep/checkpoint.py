@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from parity.sweep import tally
-from parity.sweep.job import Task, chunks
+from parity.sweep.job import chunks
 from parity.sweep.tally import Tally
+from parity.sweep.task import Task
 from refnet.errors import FileError
 from refnet.files.whole import write
 

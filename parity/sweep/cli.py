@@ -14,7 +14,7 @@ from rich.progress import Progress as Bar, TaskID
 
 from parity.cli import Parser
 from parity.runners import activations as runners
-from parity.sweep import checkpoint, report, results
+from parity.sweep import checkpoint, report, results, subject
 from parity.sweep.run import SAMPLES, Result, Where, sweep, task_for
 from parity.ulp import FORMATS
 from refnet import activations
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give a parser the arguments of ``parity sweep``."""
     add = parser.add_argument
     add("names", nargs="*", metavar="NAME", help="an activation, as gelu or 'leaky_relu(negative_slope=0.3)'")
-    add("--all", action="store_true", help="every elementwise activation of the book")
+    add("--all", action="store_true", help="every activation of the book")
     add("--dtype", choices=tuple(FORMATS), default="float32", help="format of inputs and results (default float32)")
     add(
         "--runner",
@@ -39,9 +39,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUNNER",
         help=f"who computes: {', '.join(runners.NAMES)}, or module:function (default refnet)",
     )
-    add("--exhaustive", action="store_true", help="every one of the 2**32 inputs; float16 and bfloat16 always are")
-    add("--samples", type=int, default=SAMPLES, metavar="N", help=f"2**N inputs otherwise (default {SAMPLES})")
-    add("--seed", type=int, default=0, help="seed of the samples (default 0)")
+    add(
+        "--exhaustive",
+        action="store_true",
+        help="all 2**32 inputs; float16 and bfloat16 always are, rows never",
+    )
+    add(
+        "--samples",
+        type=int,
+        default=SAMPLES,
+        metavar="N",
+        help=f"2**N inputs or entries otherwise (default {SAMPLES})",
+    )
+    add("--seed", type=int, default=0, help="seed of the samples and rows (default 0)")
     add("--jobs", type=int, default=1, metavar="N", help="processes, of one thread each (default 1)")
     add("--scheduler", metavar="ADDRESS", help="run the chunks on a dask.distributed cluster, as tcp://host:8786")
     add("--resume", action="store_true", help="go on with an exhaustive sweep that was interrupted")
@@ -53,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where an exhaustive sweep keeps what it has done (default .parity-sweep)",
     )
     add("--json", type=Path, metavar="FILE", help="put the results into FILE, beside those of other functions, runners")
-    add("--max-ulp", type=float, metavar="U", help="pass up to U ulp (default: correct rounding; float64: 1)")
+    add("--max-ulp", type=float, metavar="U", help="pass up to U ulp (default: correct rounding; float64, rows: 1)")
     add("--details", action="store_true", help="classes, histogram and examples of each function")
 
 
@@ -78,6 +88,8 @@ def run(options: argparse.Namespace) -> int:
     chosen = _chosen(options.names, options.all)
     runner = runners.get(options.runner)  # what is missing is said before anything is computed
     runner.require(options.dtype)
+    for activation in chosen:
+        subject.of(activation.name).require(activation, options.dtype, _exhaustive(options, activation))
     if options.json:
         results.read(options.json)
     console, errors = report.console(), report.console(stderr=True)
@@ -106,14 +118,10 @@ def run(options: argparse.Namespace) -> int:
             console.print(text, highlight=False, markup=False)
     if lacking:
         console.print(f"skipped, as {runner.name} does not have them: {', '.join(lacking)}", soft_wrap=True)
-    allowed = 1.0 if options.max_ulp is None and options.dtype == "float64" else options.max_ulp
-    wrong = [each.task.title for each in found if not report.passed(each, allowed)]
-    bound = "correctly rounded" if allowed is None else f"within {allowed:g} ulp"
-    if wrong:
-        console.print(f"{len(found) - len(wrong)} of {len(found)} {bound} throughout; not: {', '.join(wrong)}")
-        return 1
-    console.print(f"{len(found)} of {len(found)} {bound} throughout")
-    return 0
+    lines, passed = report.verdicts(found, options.max_ulp)
+    for text in lines:
+        console.print(text)
+    return 0 if passed else 1
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -138,11 +146,16 @@ def _keeps(options: argparse.Namespace) -> bool:
     return bool(options.exhaustive and options.dtype == "float32")
 
 
+def _exhaustive(options: argparse.Namespace, activation: Activation) -> bool:
+    """Tell whether all inputs of an activation are asked for: of all activations, those that have an end of them."""
+    return bool(options.exhaustive and (subject.of(activation.name).EXHAUSTIBLE or not options.all))
+
+
 def _chosen(names: Sequence[str], everything: bool) -> list[Activation]:
     if everything:
         if names:
             raise ArgumentError(f"--all and {names[0]!r} exclude each other")
-        return [each for name in activations.names() if (each := activations.REGISTRY[name]).kind == "elementwise"]
+        return [activations.REGISTRY[name] for name in activations.names()]
     if not names:
         raise ArgumentError("sweep needs the name of an activation, or --all")
     return [parse_name(name) for name in names]
@@ -181,17 +194,18 @@ def parse_name(text: str) -> Activation:
 
 
 def _one(options: argparse.Namespace, activation: Activation, errors: Console) -> Result:
+    exhaustive = _exhaustive(options, activation)
     with _showing(errors) as (shown, line):
         shown.update(line, description=f"{activation.name}: preparing")
         task = task_for(
             activation,
             options.dtype,
             options.runner,
-            options.exhaustive,
+            exhaustive,
             options.seed,
             options.samples,
         )
-        kept = options.checkpoints if _keeps(options) else None
+        kept = options.checkpoints if exhaustive and _keeps(options) else None
         where = Where(options.jobs, options.scheduler, kept, options.resume)
         shown.update(line, description=task.title)
 

@@ -17,7 +17,7 @@ from parity import truth, ulp
 from parity.sweep.model import Model, Piece, evaluate
 from parity.sweep.tally import EDGES, KEPT, Class, Finding, Tally, add
 
-__all__ = ["Extent", "Verdict", "border", "judge", "verdict"]
+__all__ = ["Extent", "Verdict", "border", "class_of", "finding", "histogram", "judge", "verdict"]
 
 #: Numbers judged at a time: what a core's cache holds in wide arrays.
 _BLOCK = 1 << 15
@@ -178,30 +178,30 @@ def _count(
         codes = ulp.classify(x, found.wide)
         classes = [np.flatnonzero(codes == code) for code in range(len(ulp.CLASSES))]
     tallies = tuple(
-        Class() if where is None or errors[where].size == 0 else _class(bits, got, found.right, errors, wrong, where)
+        Class() if where is None or errors[where].size == 0 else class_of(bits, got, found.right, errors, wrong, where)
         for where in classes
     )
     outside = ~((got >= reach[0]) & (got <= reach[1])) & ~np.isnan(found.right)
     zero = (got == 0) & (found.right == 0) & (found.wide != 0) & (np.signbit(got) != np.signbit(found.right))
     zero &= found.signed
     examples = {
-        name: _finding(int(np.argmax(mask)), bits, got, found.right, errors)
+        name: finding(int(np.argmax(mask)), bits, got, found.right, errors)
         for name, mask in (("out_of_range", outside), ("wrong_zero", zero))
         if mask.any()
     }
     listed = np.flatnonzero(wrong)[:KEPT]
     return Tally(
         classes=tallies,
-        histogram=_histogram(errors, wrong),
+        histogram=histogram(errors, wrong),
         out_of_range=int(np.count_nonzero(outside)),
         wrong_zero=int(np.count_nonzero(zero)),
         examples=examples,
         undecided=found.undecided,
-        misrounded=tuple(_finding(int(each), bits, got, found.right, errors) for each in listed),
+        misrounded=tuple(finding(int(each), bits, got, found.right, errors) for each in listed),
     )
 
 
-def _class(
+def class_of(
     bits: NDArray[np.uint64],
     got: NDArray[Any],
     right: NDArray[Any],
@@ -209,10 +209,11 @@ def _class(
     wrong: NDArray[np.bool_],
     where: Any,
 ) -> Class:
+    """Return the counts of the results at ``where``, which are some."""
     part = np.abs(errors[where])
     worst = int(np.argmax(part))
     worst = worst if isinstance(where, slice) else int(where[worst])
-    return Class(int(part.size), int(np.count_nonzero(wrong[where])), _finding(worst, bits, got, right, errors))
+    return Class(int(part.size), int(np.count_nonzero(wrong[where])), finding(worst, bits, got, right, errors))
 
 
 def _errors(kind: ulp.Format, got: NDArray[Any], wide: NDArray[Any]) -> NDArray[np.float64]:
@@ -248,7 +249,8 @@ def _inside(found: Verdict, reach: Extent) -> Any:
     return np.where(np.isin(found.wide, bounds), 2.0, 1.0) if bounds else 1.0
 
 
-def _histogram(errors: NDArray[np.float64], wrong: NDArray[np.bool_]) -> tuple[int, ...]:
+def histogram(errors: NDArray[np.float64], wrong: NDArray[np.bool_]) -> tuple[int, ...]:
+    """Return how many errors there are in each bin of `parity.sweep.tally.EDGES`."""
     small = int(np.count_nonzero(np.abs(errors) <= EDGES[0]))
     counts = np.zeros(len(EDGES) + 1, np.int64)
     if wrong.any():
@@ -274,7 +276,7 @@ def _order(bits: NDArray[np.uint64], got: NDArray[Any], found: Verdict, before: 
         return Tally()
     place = int(np.argmax(wrong)) + 1 - before[2].size
     errors = np.zeros(got.size)
-    return Tally(out_of_order=count, examples={"out_of_order": _finding(place, bits, got, found.right, errors)})
+    return Tally(out_of_order=count, examples={"out_of_order": finding(place, bits, got, found.right, errors)})
 
 
 def border(model: Model, bits: NDArray[np.uint64], got: NDArray[Any]) -> Tally:
@@ -294,9 +296,10 @@ def border(model: Model, bits: NDArray[np.uint64], got: NDArray[Any]) -> Tally:
         return _order(bits[1:], got[1:], b, (bits[:1], got[:1], a.wide, a.error))
 
 
-def _finding(
+def finding(
     place: int, bits: NDArray[np.uint64], got: NDArray[Any], right: NDArray[Any], errors: NDArray[Any]
 ) -> Finding:
+    """Return the result at an index of these arrays."""
     result, wanted = (int(ulp.to_bits(each[place : place + 1])[0]) for each in (got, right))
     return Finding(int(bits[place]), result, wanted, float(errors[place]))
 
@@ -318,13 +321,13 @@ def _specials(model: Model, bits: NDArray[np.uint64], got: NDArray[Any]) -> Tall
     errors[different] = ulp.error(got[different], right[different].astype(np.float64))
     zero = np.flatnonzero(wrong & (got == 0) & (right == 0))
     wrong[zero] = False
-    worst = _finding(int(np.argmax(np.abs(errors))), bits, got, right, errors)
+    worst = finding(int(np.argmax(np.abs(errors))), bits, got, right, errors)
     special = Class(int(bits.size), int(np.count_nonzero(wrong)), worst)
     counts = np.bincount(np.searchsorted(EDGES, np.abs(errors)), minlength=len(EDGES) + 1)
     return Tally(
         classes=tuple(special if name == "special" else Class() for name in ulp.CLASSES),
         histogram=tuple(int(each) for each in counts),
         wrong_zero=int(zero.size),
-        examples={"wrong_zero": _finding(int(zero[0]), bits, got, right, errors)} if zero.size else {},
-        misrounded=tuple(_finding(int(each), bits, got, right, errors) for each in np.flatnonzero(wrong)[:KEPT]),
+        examples={"wrong_zero": finding(int(zero[0]), bits, got, right, errors)} if zero.size else {},
+        misrounded=tuple(finding(int(each), bits, got, right, errors) for each in np.flatnonzero(wrong)[:KEPT]),
     )

@@ -17,7 +17,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import refnet
-from parity.sweep.job import Task, run_chunk, versions_of
+from parity.sweep.job import run_chunk, versions_of
+from parity.sweep.task import Task
 from refnet.errors import RefnetError, UnsupportedError
 
 __all__ = ["WorkerError", "here", "on_cluster", "processes"]

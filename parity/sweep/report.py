@@ -11,11 +11,12 @@ from rich.progress import BarColumn, Progress as Bar, ProgressColumn, Task as Ba
 from rich.table import Table
 from rich.text import Text
 
+from parity.sweep import subject
 from parity.sweep.run import Result
 from parity.sweep.tally import EDGES, Finding
 from parity.ulp import CLASSES, number
 
-__all__ = ["bar", "console", "details", "error", "passed", "summary", "violations"]
+__all__ = ["bar", "console", "details", "error", "passed", "summary", "verdicts", "violations"]
 
 
 _VIOLATIONS = {
@@ -71,8 +72,16 @@ def _table(first: str, *others: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column(first, no_wrap=True)
     for name in others:
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", no_wrap=name != "at input")  # a row's name is long
     return table
+
+
+def _place(result: Result, finding: Finding | None) -> tuple[str, str]:
+    """Return where a finding is, and its bits, or dashes."""
+    if finding is None:
+        return "–", "–"
+    name, bits = subject.of(result.task.activation).place(result.task, finding.bits)
+    return name, bits or "–"
 
 
 def summary(results: list[Result]) -> Table:
@@ -80,7 +89,7 @@ def summary(results: list[Result]) -> Table:
     table = _table("function", "inputs", "misrounded", "max ulp", "at input", "bits", "seconds")
     for each in results:
         found, worst = each.tally, each.tally.worst
-        place = (number(worst.bits, each.task.dtype), f"{worst.bits:#x}") if worst else ("–", "–")
+        place = _place(each, worst)
         counts = (f"{found.count:,}", f"{found.misrounded_count:,}", error(worst))
         table.add_row(each.task.title, *counts, *place, f"{each.seconds:.1f}")
     return table
@@ -92,9 +101,10 @@ def violations(result: Result) -> list[str]:
     for key, text in _VIOLATIONS.items():
         if key in found.examples:
             first = found.examples[key]
+            name, bits = subject.of(result.task.activation).place(result.task, first.bits)
             lines.append(
-                f"{result.task.title}: {getattr(found, key):,} {text}, first at {number(first.bits, dtype)} "
-                f"({first.bits:#x}): {number(first.got, dtype)}, right {number(first.right, dtype)}"
+                f"{result.task.title}: {getattr(found, key):,} {text}, first at {name}{f' ({bits})' if bits else ''}: "
+                f"{number(first.got, dtype)}, right {number(first.right, dtype)}"
             )
     return lines
 
@@ -106,7 +116,7 @@ def details(result: Result) -> list[Table | str]:
     lines = []
     for name, each in zip(CLASSES, found.classes, strict=True):
         worst = each.worst
-        place = (number(worst.bits, dtype), f"{worst.bits:#x}") if worst else ("–", "–")
+        place = _place(result, worst)
         classes.add_row(name, f"{each.count:,}", f"{each.misrounded:,}", error(worst), *place)
         if worst and each.misrounded:
             got, right = number(worst.got, dtype), number(worst.right, dtype)
@@ -131,3 +141,22 @@ def passed(result: Result, allowed: float | None) -> bool:
         return not found.misrounded_count
     worst: Any = found.worst
     return worst is None or abs(worst.error) <= allowed
+
+
+def verdicts(results: list[Result], max_ulp: float | None) -> tuple[list[str], bool]:
+    """Return a line for each bound that functions are held to, and whether all pass.
+
+    The bound is ``max_ulp``, or what is promised of the functions and their format.
+    """
+    bounds: dict[float | None, list[Result]] = {}
+    for each in results:
+        promised = subject.of(each.task.activation).promise(each.task.dtype)
+        bounds.setdefault(promised if max_ulp is None else max_ulp, []).append(each)
+    lines, every = [], True
+    for allowed, group in bounds.items():
+        wrong = [each.task.title for each in group if not passed(each, allowed)]
+        bound = "correctly rounded" if allowed is None else f"within {allowed:g} ulp"
+        line = f"{len(group) - len(wrong)} of {len(group)} {bound} throughout"
+        lines.append(f"{line}; not: {', '.join(wrong)}" if wrong else line)
+        every = every and not wrong
+    return lines, every

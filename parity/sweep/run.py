@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from parity.sweep import checkpoint, checks, inputs, job, pool, tally
+from parity.sweep import checkpoint, job, pool, subject, tally
 from parity.sweep.checkpoint import Progress
-from parity.sweep.job import Task
-from parity.ulp import CLASSES, format_of, number
+from parity.sweep.task import Task
+from parity.ulp import CLASSES
 from refnet.activations import Activation
 from refnet.commit import commit
 from refnet.engine.machine import processor
 from refnet.errors import ArgumentError
 
-__all__ = ["SAMPLES", "Result", "Where", "known_places", "sweep", "task_for"]
+__all__ = ["SAMPLES", "Result", "Where", "sweep", "task_for"]
 
 #: Inputs of a sampled sweep, as a power of two.
 SAMPLES = 22
-#: Bit patterns in a chunk of an exhaustive float32 sweep, as a power of two: 64 MB of inputs.
-_CHUNK = 24
-#: What a parameter without a default in Keras' signature is set to, unless it is given.
-_STAND_IN = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,19 +61,17 @@ class Result:
 
     def plain(self) -> dict[str, Any]:
         """Return the result as JSON values, with the machine and the day; numbers as bit patterns and in decimals."""
-        worst, counted = self.tally.worst, tally.write(self.tally)
+        worst, counted, kind = self.tally.worst, tally.write(self.tally), subject.of(self.task.activation)
         for name, each in zip(CLASSES, self.tally.classes, strict=True):
             if each.worst:
-                patterns = (each.worst.bits, each.worst.got, each.worst.right)
-                counted["classes"][name]["worst_decimal"] = [number(bits, self.task.dtype) for bits in patterns]
-        sampled = {"samples": (1 << format_of(self.task.dtype).bits) // self.task.step, "seed": self.task.seed}
+                counted["classes"][name] |= kind.worst(self.task, each.worst)
         return {
             "activation": self.task.activation,
             "parameters": dict(self.task.parameters),
             "dtype": self.task.dtype,
             "runner": self.task.runner,
             "exhaustive": self.task.step == 1,
-            **(sampled if self.task.step > 1 else {}),
+            **kind.sample(self.task),
             "inputs": self.tally.count,
             "misrounded": self.tally.misrounded_count,
             "max_ulp": None if worst is None else ("inf" if math.isinf(worst.error) else worst.error),
@@ -108,52 +101,22 @@ def task_for(
     Parameters
     ----------
     activation : Activation
-        An elementwise one. Parameters that have no value are set to 0.5.
+        Parameters that have no value are set to 0.5.
     dtype, runner : str
         The format, and who computes.
     exhaustive : bool
-        Every input; float16 and bfloat16 are always swept so.
+        Every input; float16 and bfloat16 are always swept so, where an input is one number.
     seed : int
-        For the samples.
+        For the samples and the rows.
     samples, size : int
-        Sampled inputs as a power of two, and the length of a chunk.
+        Sampled inputs, or entries of all rows, as a power of two, and the length of a chunk.
 
     Raises
     ------
     ArgumentError
-        If the activation is not elementwise, or float64 is to be swept exhaustively.
+        If what works on rows, or float64, is to be swept exhaustively.
     """
-    if activation.kind != "elementwise":
-        raise ArgumentError(
-            f"activation {activation.name!r} works on rows; sweep takes the elementwise ones, one number in, one out"
-        )
-    kind = format_of(dtype)
-    if exhaustive and kind.bits > 32:
-        raise ArgumentError("float64 has 2**64 inputs; --exhaustive takes float32, float16 and bfloat16")
-    missing = {key: _STAND_IN for key, each in activation.parameters.items() if math.isnan(each)}
-    activation = activation.with_parameters(**missing) if missing else activation
-    step = 1 if exhaustive or kind.bits == 16 else 1 << (kind.bits - samples)
-    length = size or (1 << min(kind.bits, _CHUNK)) if step == 1 else size or 1 << (kind.bits - 4)
-    places = () if step == 1 else tuple(inputs.neighbourhoods(activation, kind, known_places(activation.name, dtype)))
-    task = Task(activation.name, tuple(activation.parameters.items()), dtype, runner, step, length, seed, places=places)
-    low, high = checks.extent(job.model_of(task))
-    return dataclasses.replace(task, low=low, high=high)
-
-
-def known_places(name: str, dtype: str, file: Path | None = None) -> list[int]:
-    """Return the worst inputs that the committed results list for an activation, whoever it was that failed there."""
-    file = file or Path(__file__).resolve().parents[2] / "results" / "accuracy.json"
-    try:
-        results = json.loads(file.read_text(encoding="utf-8"))["results"]
-    except (OSError, ValueError, KeyError):
-        return []
-    places = []
-    for each in results:
-        if each["activation"] == name and each["dtype"] == dtype:
-            found = [part["worst"] for part in each["classes"].values() if part["worst"]]
-            found += each["misrounded_inputs"][:16]
-            places += [int(finding[0], 16) for finding in found]
-    return sorted(set(places))
+    return subject.of(activation.name).task(activation, dtype, runner, exhaustive, seed, samples, size)
 
 
 def sweep(task: Task, where: Where | None = None, tell: Callable[[Progress, int], None] | None = None) -> Result:

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from parity.sweep import job, results
+from parity import known
+from parity.sweep import results, rows, rowwise, subject, task
 from parity.ulp import CLASSES, FORMATS, number
 from refnet import activations
 from refnet.errors import FileError, RefnetError
 from refnet.files.whole import write
 
-__all__ = ["between", "line", "main", "misrounded_and_worst", "page", "table", "title"]
+__all__ = ["between", "line", "main", "misrounded_and_worst", "page", "rows_table", "table", "title"]
 
 #: What stands before and after the table in a document that has other text too.
 BEGIN, END = "<!-- accuracy: made by python -m parity.sweep.table -->", "<!-- /accuracy -->"
@@ -30,8 +32,24 @@ known error decides almost all of them, mpmath the rest. A result is *misrounded
 format nearest to the true value. *Max ulp* is the largest error with its sign, result minus true value, in units of
 the last place of the true value; correct rounding never exceeds 0.5. *At* is the input where it happens.
 
+Functions of a row have no end of inputs. Theirs are rows of several lengths and families, made from a seed; they stand
+at the end of this page.
+
 This page is made from `results/accuracy.json` by `python -m parity.sweep.table`. To measure yourself:
 `parity sweep --all --exhaustive --jobs 2`.
+"""
+
+
+_ROWS = """\
+## Rows
+
+Rows are of lengths {lengths} (even ones for glu), and of the families {families}; all lengths and families have about
+as many entries. The number behind *normal* is the deviation; *dominated* rows have one entry far above the others;
+*eighths* are small multiples of 1/8; rows *one apart* have an entry of 1 and others about 0.
+
+A result is promised to be within 1 ulp. It is *special* where an infinity, a NaN or a zero decides it, and *special
+wrong* if it is not what the function's page says then; *max ulp* and *at* are of the other results. Rows and their
+entries are counted from 0; `parity.sweep.rows.row(name, dtype, family, length, row, seed)` makes a row again.
 """
 
 
@@ -44,7 +62,7 @@ def title(entry: dict[str, Any]) -> str:
     'leaky_relu(negative_slope=0.3)'
     """
     values = {key: float("inf") if value is None else value for key, value in entry["parameters"].items()}
-    return job.title(entry["activation"], values)
+    return task.title(entry["activation"], values)
 
 
 def table(entries: Sequence[dict[str, Any]], places: bool = True) -> str:
@@ -52,7 +70,17 @@ def table(entries: Sequence[dict[str, Any]], places: bool = True) -> str:
 
     ``places`` adds the inputs where the largest errors are.
     """
-    columns = ("misrounded", "max ulp", "at")[: 3 if places else 2]
+    return _grid(entries, ("misrounded", "max ulp", "at")[: 3 if places else 2], _cells)
+
+
+def rows_table(entries: Sequence[dict[str, Any]]) -> str:
+    """Return a Markdown table of entries of rows of one format, with one column more per runner."""
+    return _grid(entries, ("misrounded", "max ulp", "at", "special wrong"), _row_cells)
+
+
+def _grid(
+    entries: Sequence[dict[str, Any]], columns: Sequence[str], of: Callable[[dict[str, Any] | None], list[str]]
+) -> str:
     runners = sorted({each["runner"] for each in entries}, key=lambda name: (name != "refnet", name))
     cells = {(title(each), each["runner"]): each for each in entries}
     head = ["function", *(f"{name}: {column}" for name in runners for column in columns)]
@@ -60,7 +88,7 @@ def table(entries: Sequence[dict[str, Any]], places: bool = True) -> str:
     for name in dict.fromkeys(title(each) for each in sorted(entries, key=_place)):
         row = [f"`{name}`"]
         for runner in runners:
-            row += _cells(cells.get((name, runner)))[: len(columns)]
+            row += of(cells.get((name, runner)))[: len(columns)]
         lines.append(line(row))
     return "\n".join(lines) + "\n"
 
@@ -94,10 +122,24 @@ def _cells(entry: dict[str, Any] | None) -> list[str]:
     return [f"{entry['misrounded']:,}", ulps(float(error), number(int(got, 16), entry["dtype"])), where]
 
 
+def _row_cells(entry: dict[str, Any] | None) -> list[str]:
+    if entry is None:
+        return ["–"] * 4
+    classes = [each for name, each in entry["classes"].items() if name != "special" and each["worst"]]
+    worst = max(classes, key=lambda each: _rank(each["worst"]))  # no sweep is without numbers that are not special
+    _, got, _, error = worst["worst"]
+    where = rowwise.said(worst["worst_row"]) if float(error) else "–"
+    size = ulps(float(error), number(int(got, 16), entry["dtype"]))
+    return [f"{entry['misrounded']:,}", size, where, f"{entry['classes']['special']['misrounded']:,}"]
+
+
 def _worst(entry: dict[str, Any]) -> list[Any] | None:
     found = [entry["classes"][name]["worst"] for name in CLASSES]
-    there = (each for each in found if each)
-    return max(there, key=lambda each: (abs(float(each[3])), -int(each[0], 16)), default=None)
+    return max((each for each in found if each), key=_rank, default=None)
+
+
+def _rank(worst: list[Any]) -> tuple[float, int]:
+    return abs(float(worst[3])), -int(worst[0], 16)
 
 
 def ulps(error: float, got: str) -> str:
@@ -123,17 +165,43 @@ def ulps(error: float, got: str) -> str:
 def page(entries: Sequence[dict[str, Any]]) -> str:
     """Return the whole page."""
     parts = [_INTRODUCTION]
+    of_rows = [each for each in entries if not subject.of(each["activation"]).EXHAUSTIBLE]
+    singles = [each for each in entries if subject.of(each["activation"]).EXHAUSTIBLE]
     for dtype in FORMATS:
         for exhaustive in (True, False):
-            chosen = [each for each in entries if each["dtype"] == dtype and each["exhaustive"] == exhaustive]
+            chosen = [each for each in singles if each["dtype"] == dtype and each["exhaustive"] == exhaustive]
             if chosen:
                 inputs = f"all {1 << FORMATS[dtype].bits:,} inputs" if exhaustive else "samples"
                 parts.append(f"## {dtype}, {inputs}\n\n{table(chosen)}")
+    if of_rows:
+        parts += _of_rows(of_rows)
     if not entries:
         parts.append("Nothing has been measured yet.\n")
     else:
         parts.append(f"## Made with\n\n{_made_with(entries)}")
     return "\n".join(parts)
+
+
+def _filled(text: str, indent: str = "") -> str:
+    """Return a paragraph in lines of the documents' width."""
+    lines = textwrap.wrap(text, 120, break_on_hyphens=False, break_long_words=False, subsequent_indent=indent)
+    return "\n".join(lines) + "\n"
+
+
+def _of_rows(entries: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the part of the page on rows: how they are chosen, a table per format, what is known of Keras."""
+    lengths = ", ".join(f"{each:,}" for each in rows.LENGTHS)
+    title, *paragraphs = _ROWS.format(lengths=lengths, families=", ".join(rows.FAMILIES)).split("\n\n")
+    parts = [title + "\n", *(_filled(each) for each in paragraphs)]
+    for dtype in FORMATS:
+        chosen = [each for each in entries if each["dtype"] == dtype]
+        if chosen:
+            parts.append(f"### {dtype}, rows\n\n{rows_table(chosen)}")
+    names = {each["activation"] for each in entries if each["runner"].startswith("keras")}
+    causes = [_filled(f"- {each.what} ({each.issue})", "  ") for each in known.CATALOGUE if names & set(each.where)]
+    if causes:
+        parts.append("What Keras is known to do with rows:\n\n" + "".join(causes))
+    return parts
 
 
 def _made_with(entries: Sequence[dict[str, Any]]) -> str:

@@ -63,6 +63,30 @@ def test_a_module_in_the_working_directory_is_found(tmp_path, monkeypatch):
         sys.modules.pop("port_of_mine", None)
 
 
+@pytest.mark.parametrize("name", [name for name in activations.names() if activations.get(name).kind != "elementwise"])
+def test_rows_lie_along_the_last_axis(name):
+    activation, x = activations.REGISTRY[name], np.array([[0.5, -1.0], [3.0, 0.25]], np.float32)
+    for runner in ("refnet", "numpy"):
+        np.testing.assert_array_equal(runners.get(runner)(activation, x), activation.numpy(x))
+    for runner in ("numpy-plain",):
+        with pytest.raises(runners.LacksError, match=f"activation '{name}': numpy-plain takes single numbers"):
+            runners.get(runner)(activation, x)
+
+
+def test_results_of_gates_are_half_as_long(monkeypatch):
+    glu, x = activations.REGISTRY["glu"], np.ones((3, 4), np.float32)
+    with pytest.raises(ShapeError, match=r"shape \(3, 4\) came back for \(3, 4\); accepted: \(3, 2\)"):
+        own("f", lambda x: x, monkeypatch)(glu, x)
+
+
+def test_a_peer_that_would_guess_is_told_the_axis():
+    def softmax(x, dim=None):
+        return dim
+
+    peer = types.SimpleNamespace(softmax=softmax)
+    assert runners._peer(peer, activations.REGISTRY["softmax"], "there")(X) == -1
+
+
 def test_another_shape_or_dtype_is_refused(monkeypatch):
     with pytest.raises(ShapeError, match=r"runner 'ported:f': shape \(4,\) came back for \(5,\)"):
         own("f", lambda x: x[1:], monkeypatch)(TANH, X)

@@ -9,6 +9,7 @@ from refnet import activations
 
 ROOT = Path(__file__).resolve().parents[3]
 PLANTED = "tests.parity.sweep.planted"
+ROWS = [name for name in activations.names() if activations.REGISTRY[name].kind != "elementwise"]
 ELEMENTWISE = [name for name in activations.names() if activations.REGISTRY[name].kind == "elementwise"]
 
 
@@ -21,3 +22,8 @@ def complete(name):
 def half_task(runner="off_by_one", size=4096):
     """Return the task of relu6 over all of float16 in chunks of 4096."""
     return task_for(activations.REGISTRY["relu6"], "float16", f"{PLANTED}:{runner}", size=size)
+
+
+def row_task(runner="step_in_rows", name="softmax", dtype="float32", size=None):
+    """Return the task of sweeping some 130,000 entries of rows."""
+    return task_for(activations.REGISTRY[name], dtype, f"{PLANTED}:{runner}", samples=10, size=size)

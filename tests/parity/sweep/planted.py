@@ -8,6 +8,8 @@ import time
 
 import numpy as np
 
+from refnet import activations
+
 #: Where `off_by_one` is wrong, as float16 bit patterns: in [1, 2), just under 8, a subnormal, a negative number.
 PLACES = (0x3C37, 0x47FF, 0x0123, 0xBC01)
 
@@ -20,6 +22,18 @@ def off_by_one(x):
     """relu6, but one step too high at `PLACES` (float16)."""
     y = np.clip(right(x), x.dtype.type(0), x.dtype.type(6))
     return np.where(np.isin(x.view(np.uint16), np.uint16(PLACES)), np.nextafter(y, x.dtype.type(np.inf)), y)
+
+
+def step_in_rows(x):
+    """softmax, but two steps too high in entry 5 of the first of the rows of 17 that come together."""
+    y = activations.softmax.numpy(x)
+    if x.shape[1] == 17 and np.isfinite(x[0]).all() and y[0, 5] < 0.5:
+        y[0, 5] = np.nextafter(np.nextafter(y[0, 5], x.dtype.type(np.inf)), x.dtype.type(np.inf))
+    return y
+
+
+def transposed(x):
+    return x.T
 
 
 def slow(x):

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +13,10 @@ import pytest
 
 from parity.cli import main
 from parity.runners import activations as runners
-from parity.sweep import cli, job, pool, run
+from parity.sweep import cli, job, pool, results, run
 from refnet import activations
 from refnet.errors import ArgumentError
-from tests.parity.sweep.common import ELEMENTWISE, PLANTED, ROOT, half_task
+from tests.parity.sweep.common import ELEMENTWISE, PLANTED, ROOT, ROWS, half_task
 from tests.parity.sweep.planted import PLACES
 
 
@@ -61,8 +63,47 @@ def test_float64_may_be_off_by_one_ulp(capsys):
     assert out.rstrip().endswith("1 of 1 within 1 ulp throughout")
 
 
-def test_all_are_the_elementwise_ones_of_the_book(monkeypatch):
-    assert [each.name for each in cli._chosen([], True)] == ELEMENTWISE
+def test_all_are_those_of_the_book():
+    assert [each.name for each in cli._chosen([], True)] == list(activations.names())
+
+
+def test_rows_are_swept_and_named(capsys):
+    code, out, err = sweep(capsys, "softmax", "glu", "--samples", "10", "--seed", "3", "--json", "r.json")
+    assert (code, err) == (0, "")
+    assert out.rstrip().splitlines()[-1] == "2 of 2 within 1 ulp throughout"
+    for each in results.read("r.json"):
+        assert (each["exhaustive"], each["seed"], each["samples"]) == (False, 3, 1024)
+        assert set(each["classes"]["normal"]["worst_row"]) == {"family", "length", "row", "entry"}
+
+
+def test_rows_that_are_wrong_give_1_and_are_shown(capsys):
+    code, out, _ = sweep(capsys, "softmax", "--samples", "10", "--runner", f"{PLANTED}:step_in_rows")
+    assert code == 1
+    assert re.search(r"[a-zA-Z0-9. -]+, length 17, row 0, entry 5", out)
+    assert out.rstrip().splitlines()[-1] == "0 of 1 within 1 ulp throughout; not: softmax"
+    code, out, _ = sweep(capsys, "softmax", "--samples", "10", "--runner", f"{PLANTED}:step_in_rows", "--max-ulp", "3")
+    assert code == 0
+    assert out.rstrip().splitlines()[-1] == "1 of 1 within 3 ulp throughout"
+
+
+def test_rows_run_in_processes(capsys):
+    code, out, _ = sweep(capsys, "softmax", "--samples", "10", "--jobs", "2", "--dtype", "float16")
+    assert code == 0
+    assert "1 of 1 within 1 ulp throughout" in out
+
+
+def test_bounds_differ_by_what_is_promised(capsys):
+    code, out, _ = sweep(capsys, "relu", "softmax", "--samples", "10")
+    assert code == 0
+    assert out.rstrip().splitlines()[-2:] == ["1 of 1 correctly rounded throughout", "1 of 1 within 1 ulp throughout"]
+
+
+def test_of_all_the_rows_are_swept_as_rows_where_the_others_are_exhausted():
+    options = argparse.Namespace(exhaustive=True, all=True)
+    for name in activations.names():
+        assert cli._exhaustive(options, activations.REGISTRY[name]) == (name in ELEMENTWISE)
+    options.all = False
+    assert cli._exhaustive(options, activations.REGISTRY[ROWS[0]])
 
 
 def lacking(monkeypatch, there):
@@ -89,7 +130,7 @@ def test_all_skips_what_the_runner_lacks_and_says_so(capsys):
     code, out, err = sweep(capsys, "--all", "--dtype", "float16", "--runner", "numpy")
     assert (code, err) == (0, "")
     *_, skipped, last = out.rstrip().splitlines()
-    names = ", ".join(name for name in ELEMENTWISE if name not in ("relu", "tanh"))
+    names = ", ".join(name for name in activations.names() if name not in ("relu", "tanh"))
     assert skipped == f"skipped, as numpy does not have them: {names}"
     assert last == "2 of 2 correctly rounded throughout"
 
@@ -123,7 +164,16 @@ def test_a_runner_that_lacks_all_is_an_error(capsys, monkeypatch):
         ([], "sweep needs the name of an activation, or --all"),
         (["tahn"], "activation 'tahn' unknown; did you mean 'tanh'?"),
         (["tanh", "--all"], "--all and 'tanh' exclude each other"),
-        (["softmax"], "activation 'softmax' works on rows"),
+        (
+            ["softmax", "--exhaustive"],
+            "activation 'softmax' works on rows, and there is no end of them; sweep it without",
+        ),
+        (["relu", "glu", "--exhaustive"], "activation 'glu' works on rows, and there is no end of them"),
+        (["softmax", "--runner", "numpy-plain"], "activation 'softmax': numpy-plain takes single numbers"),
+        (
+            ["softmax", "--samples", "10", "--runner", f"{PLANTED}:transposed"],
+            "accepted: the same shape",
+        ),
         (["tanh", "--runner", "kers"], "runner 'kers' unknown"),
         (["tanh", "--runner", "no.such:f"], "module 'no.such' cannot be imported"),
         (["tanh", "--exhaustive", "--dtype", "float64"], "float64 has 2**64 inputs"),

@@ -2,13 +2,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import pickle
 
 from parity.sweep import job, tally
-from parity.sweep.cli import parse_name
-from parity.sweep.run import task_for
-from refnet import activations
-from tests.parity.sweep.common import half_task
+from tests.parity.sweep.common import half_task, row_task
 from tests.parity.sweep.planted import PLACES
 
 
@@ -32,24 +28,7 @@ def test_planted_errors_are_found_whatever_the_size_of_the_chunks():
     assert tally.write(one) == tally.write(many) | {"undecided": tally.write(one)["undecided"]}
 
 
-def test_a_task_says_its_parameters_only_if_they_are_unusual():
-    assert half_task().title == "relu6"
-    slope = activations.REGISTRY["leaky_relu"].with_parameters(negative_slope=0.25)
-    task = task_for(slope, "float16", "numpy")
-    assert task.title == "leaky_relu(negative_slope=0.25)"
-    assert job.activation_of(task).parameters == {"negative_slope": 0.25}
-    assert pickle.loads(pickle.dumps(task)) == task
-
-
-def test_a_title_can_be_typed():
-    for activation in (
-        activations.REGISTRY["gelu"].with_parameters(approximate=True),
-        activations.REGISTRY["elu"].with_parameters(alpha=0.5),
-        activations.REGISTRY["elu"].with_parameters(alpha=1 / 3),
-    ):
-        found = parse_name(task_for(activation, "float16", "numpy").title)
-        assert (found.name, found.parameters) == (activation.name, activation.parameters)
-
-
-def test_the_model_of_a_task_is_made_once():
-    assert job.model_of(half_task()) is job.model_of(half_task())
+def test_chunks_of_rows_give_one_tally_whatever_their_size():
+    one, many = whole(row_task(size=200)), whole(row_task(size=7))
+    assert one == many
+    assert one.misrounded_count > 0

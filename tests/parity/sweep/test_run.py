@@ -11,8 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from parity.sweep import checkpoint, job, run, tally
-from parity.sweep.run import Where, known_places, sweep, task_for
+from parity.sweep import checkpoint, run, tally
+from parity.sweep.run import Where, sweep, task_for
 from refnet import activations
 from refnet.errors import ArgumentError, DTypeError, FileError, ShapeError
 from tests.parity.sweep.common import ELEMENTWISE, PLANTED, ROOT, complete, half_task
@@ -134,29 +134,3 @@ def test_a_damaged_checkpoint_stops_the_sweep(tmp_path):
 def test_a_runner_that_does_not_do_what_it_should_is_named(runner, error, words):
     with pytest.raises(error, match=words):
         sweep(half_task(runner))
-
-
-def test_rows_are_refused():
-    with pytest.raises(ArgumentError, match="activation 'softmax' works on rows; sweep takes the elementwise ones"):
-        task_for(activations.REGISTRY["softmax"], "float32", "refnet")
-
-
-def test_all_of_float64_is_refused():
-    with pytest.raises(ArgumentError, match=r"float64 has 2\*\*64 inputs"):
-        task_for(activations.REGISTRY["tanh"], "float64", "refnet", exhaustive=True)
-
-
-def test_an_exhaustive_float32_sweep_has_every_pattern_in_chunks():
-    task = task_for(activations.REGISTRY["relu"], "float32", "refnet", exhaustive=True)
-    found = job.chunks(task)
-    assert (task.step, len(found)) == (1, 256)
-    assert sum(stop - start for start, stop in found) == 1 << 32
-
-
-def test_known_worst_places_come_from_the_results(tmp_path):
-    entry = sweep(half_task()).plain()
-    file = tmp_path / "accuracy.json"
-    file.write_text(json.dumps({"results": [entry]}))
-    assert set(PLACES) <= set(known_places("relu6", "float16", file))
-    assert known_places("relu6", "float32", file) == []
-    assert known_places("relu6", "float16", tmp_path / "none.json") == []

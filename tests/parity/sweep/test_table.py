@@ -7,7 +7,7 @@ import pytest
 from parity.sweep import results, table
 from parity.sweep.run import sweep
 from refnet.errors import FileError
-from tests.parity.sweep.common import ROOT, half_task
+from tests.parity.sweep.common import ROOT, half_task, row_task
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,39 @@ def test_the_page_says_what_it_was_made_with(entries):
     assert "- `refnet`: numpy 2; a processor; 2026-01-04\n" in text
     assert text == table.page(list(reversed(entries)))
     assert "Nothing has been measured yet" in table.page([])
+
+
+@pytest.fixture(scope="module")
+def of_rows():
+    return sweep(row_task()).plain() | {"cpu": "a processor", "date": "2026-01-02", "versions": {"numpy": "2"}}
+
+
+def test_rows_have_a_part_of_their_own(entries, of_rows):
+    text = table.page([*entries, of_rows])
+    start = text.index("## Rows")
+    assert "`softmax`" not in text[:start]
+    assert "`relu6`" not in text[start : text.index("## Made with")]
+    assert "### float32, rows" in text
+    assert "## Rows" not in table.page(entries)
+    assert all(len(line) <= 120 for line in text.splitlines() if not line.startswith("|"))
+
+
+def test_the_worst_row_is_said_and_special_results_are_counted_apart(of_rows):
+    head, _, line = table.rows_table([of_rows]).splitlines()
+    name = of_rows["runner"]
+    assert f"| {name}: at | {name}: special wrong |" in head
+    worst = of_rows["classes"]["normal"]["worst_row"]
+    assert f"| {worst['family']}, length 17, row 0, entry 5 | 0 |" in line
+    wrong = json.loads(json.dumps(of_rows))
+    wrong["classes"]["special"] |= {"misrounded": 7, "worst": ["0x1", "0x7fc00000", "0x3f800000", "inf"]}
+    *_, line = table.rows_table([wrong]).splitlines()
+    assert f"| {worst['family']}, length 17, row 0, entry 5 | 7 |" in line
+
+
+def test_what_is_known_of_keras_is_said_where_keras_is(of_rows):
+    keras = of_rows | {"activation": "sparsemax", "runner": "keras"}
+    assert "keras#23425" in table.page([keras])
+    assert "keras#23425" not in table.page([keras | {"runner": "refnet"}])
 
 
 def test_a_table_goes_between_its_marks(entries):
