@@ -10,6 +10,7 @@ formula takes the whole array, rows along its last axis, and is read by NumPy al
 
 from __future__ import annotations
 
+from fractions import Fraction
 from math import inf
 from typing import Any
 
@@ -207,7 +208,8 @@ def sparsemax(x: Any) -> Any:
     whose entries are probabilities. Keras 3.15.1 takes all partial sums for the k-th and is wrong wherever k is 2 or
     more (keras#23425).
 
-    Evaluated as (1 + k x_i - sum) / k in pairs of float64, since x_i and tau may cancel. An entry of inf takes
+    Evaluated as (1 + k x_i - sum) / k in pairs of float64, since x_i and tau may cancel, and exactly where they cancel
+    so far that pairs would not do. An entry of inf takes
     everything: 1 there, 0 elsewhere; of several, each gets NaN. A row of nothing but -inf is NaN, and so is one with a
     NaN.
 
@@ -239,25 +241,51 @@ def _over_threshold(x: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     gap, low = where(near, gap, -2.0), where(near, low, 0.0)
     top = x == highest
     gap, low = where(top, 0.0, gap), where(top, 0.0, low)
-    k, total, total_low = _support(gap, low)
-    return k, where(near | top, _excess(k, gap, low, total, total_low), -1.0)
+    k, total, total_low, doubtful = _support(gap, low)
+    excess = where(near | top, _excess(k, gap, low, total, total_low), -1.0)
+    doubtful |= _in_doubt(k, excess).any(axis=-1)
+    for place in map(tuple, np.argwhere(doubtful)):
+        if np.isfinite(highest[place][0]):
+            k[place], excess[place] = _exactly_over_threshold(x[place])
+    return k, excess
 
 
-def _support(gap: NDArray[Any], low: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Return how many entries sparsemax keeps, and their sum as a pair."""
+def _exactly_over_threshold(row: NDArray[Any]) -> tuple[float, list[float]]:
+    """Return the same for one row, in fractions, each rounded once."""
+    scores = {i: Fraction(entry) for i, entry in enumerate(row.tolist()) if entry > -inf}
+    total = kept_total = Fraction(0)
+    kept = 0
+    for k, score in enumerate(sorted(scores.values(), reverse=True), start=1):
+        total += score
+        if 1 + k * score <= total:
+            break
+        kept, kept_total = k, total
+    return float(kept), [float(1 + kept * scores[i] - kept_total) if i in scores else -1.0 for i in range(row.size)]
+
+
+def _support(gap: NDArray[Any], low: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return how many entries sparsemax keeps, their sum as a pair, and in which rows that is in doubt."""
     order = np.argsort(-gap, axis=-1, kind="stable")
     score, score_low = np.take_along_axis(gap, order, -1), np.take_along_axis(low, order, -1)
     total = total_low = np.zeros_like(gap[..., 0])
     kept = [np.ones_like(total), total, total_low]
+    doubtful = np.zeros(total.shape, bool)
     for k in range(1, gap.shape[-1] + 1):
         last, last_low = score[..., k - 1], score_low[..., k - 1]
         total, carried = two_sum(total, last)
         total_low = total_low + (carried + last_low)
-        inside = _excess(k, last, last_low, total, total_low) > 0.0
+        excess = _excess(k, last, last_low, total, total_low)
+        inside = excess > 0.0
+        doubtful |= _in_doubt(float(k), excess)
         if not inside.any():
             break
         kept = [where(inside, now, then) for now, then in zip((float(k), total, total_low), kept, strict=True)]
-    return kept[0][..., None], kept[1][..., None], kept[2][..., None]
+    return kept[0][..., None], kept[1][..., None], kept[2][..., None], doubtful
+
+
+def _in_doubt(k: Any, excess: Any) -> Any:
+    """Return where the error of `_excess` could be a part in 2^54 (see `refnet.engine.sparsemax`)."""
+    return absolute(excess) < k * k * k * 2.0**-50
 
 
 def _excess(k: Any, score: Any, score_low: Any, total: Any, total_low: Any) -> Any:

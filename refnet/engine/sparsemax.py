@@ -6,6 +6,10 @@ are put aside, and so on until none fails (Michelot, "A finite algorithm for fin
 canonical simplex of R^n", 1986). That is Newton's method for the threshold: at each step the number of candidates or
 the error halves (Radzik, "Newton's method for fractional combinatorial optimization", 1992), so that the worst row
 takes about as many steps as numbers have bits; rows of random numbers take three or four.
+
+1 + k g - sum can cancel until nothing is left of a pair. Where it is so small that the pairs' errors could show
+(`_doubt`), it is computed again without any: the terms are added to an expansion, numbers of which each lies wholly
+below the next (Shewchuk, "Adaptive precision floating-point arithmetic and fast robust geometric predicates", 1997).
 """
 
 from __future__ import annotations
@@ -21,31 +25,36 @@ from refnet.engine.lanes import over_lanes
 from refnet.engine.pairs import Pair, rounded
 from refnet.engine.rows import LANES, SEVERAL, first_bit, not_below, top
 from refnet.engine.rowwise import room, senseless
-from refnet.engine.trace import Number, compiled, seldom, select
+from refnet.engine.trace import Number, compiled, fma, seldom, select
 from refnet.engine.vectors import NUMBERS
 
 __all__ = ["kernel"]
 
+#: Numbers of an expansion: 2^14 to 2^-1074 in pieces of 53 bits are 21; room for twice as many.
+PARTS = 48
+
 
 def kernel(stored: str) -> Any:
-    """Return the kernel for numbers of a dtype; the work space holds the candidates' g and its low parts."""
+    """Return the kernel for numbers of a dtype; the work space holds the candidates' g and its low parts, and sums."""
     size = NUMBERS[stored][1]
-    find_top, collect, fill = top(stored), _collect(stored), _fill(stored)
+    find_top, collect, fill, correct = top(stored), _collect(stored), _fill(stored), _correct(stored)
     find_results = over_lanes(_result, (stored,), (stored,), 4, live=8, ahead=(False, True))
 
     def run(x: int, y: int, rows: int, columns: int, unused: int, work: int) -> None:
         lows = work + 8 * room(columns)
         for r in range(rows):
             here, there = x + r * columns * size, y + r * columns * size
-            highest = find_top(here, columns)
+            highest, sums = find_top(here, columns), lows + 8 * room(columns)
             count = collect(here, columns, highest, work, lows)
             if count < 0 or abs(highest) == inf:
                 fill(here, there, columns, highest, count < 0)
             else:
-                kept, total, low = _support(work, lows, count)
+                kept, total, low, doubtful = _support(work, lows, count, sums)
                 length = columns * size
                 parameters = (highest, types.float64(kept), total, low)
                 find_results(columns, parameters, here + length, there + length, here, there)
+                if doubtful:
+                    correct(here, there, columns, work, lows, sums, parameters)
 
     return run
 
@@ -78,27 +87,119 @@ def _sum(a: Number, b: Number) -> tuple[Number, Number]:
     return pair.high, pair.low
 
 
-_two_sum = compiled(_sum)
+def _product(a: Number, b: Number) -> tuple[Number, Number]:
+    """Return a * b rounded, and what the rounding lost."""
+    product = a * b
+    return product, fma(a, b, -product)
+
+
+_two_sum, _two_product = compiled(_sum), compiled(_product)
+_share_of = compiled(lambda excess, rest, k: (rounded(Pair(excess, rest) / Pair(k)),))
 
 
 @numba.njit(error_model="numpy")
-def _support(gaps: int, lows: int, count: int) -> tuple[int, float, float]:
-    """Return how many of the candidates are kept, and their sum as a pair. The others are overwritten."""
+def _support(gaps: int, lows: int, count: int, sums: int) -> tuple[int, float, float, bool]:
+    """Return how many of the candidates are kept, their sum as a pair, and whether any was in doubt on the way.
+
+    The others change places with them, so that all whose sum is asked for are still there.
+    """
+    doubtful = False
     while True:
         total = low = 0.0
         for i in range(count):
             total, lost = _two_sum(total, load_float64(gaps, i))
             low += lost + load_float64(lows, i)
+        k, parts = types.float64(count), 0
         kept = 0
         for i in range(count):
             gap, gap_low = load_float64(gaps, i), load_float64(lows, i)
-            if _excess_of(gap, gap_low, types.float64(count), total, low) > 0.0:
-                store_float64(gaps, kept, gap)
-                store_float64(lows, kept, gap_low)
+            excess = _excess_of(gap, gap_low, k, total, low)
+            if abs(excess) < _doubt(k):
+                doubtful = True
+                if parts == 0:
+                    parts = _exact_sum(gaps, lows, count, sums)
+                excess = _exact_excess(gap, gap_low, k, sums, parts)[0]
+            if excess > 0.0:
+                _exchange(gaps, kept, i)
+                _exchange(lows, kept, i)
                 kept += 1
         if kept == count:
-            return count, total, low
+            return count, total, low, doubtful
         count = kept
+
+
+@numba.njit(error_model="numpy", forceinline=True)
+def _exchange(place: int, i: int, j: int) -> None:
+    one, other = load_float64(place, i), load_float64(place, j)
+    store_float64(place, i, other)
+    store_float64(place, j, one)
+
+
+@numba.njit(error_model="numpy", forceinline=True)
+def _doubt(k: float) -> float:
+    """Return below what the error of `_excess_of` could be a part in 2^54.
+
+    The high parts of k numbers are added without loss. What is lost of them, and the low parts, are k numbers up to
+    k 2^-53; to add them costs k^3 2^-106 at most, and the rest of the pairs' errors is no larger.
+    """
+    return k * k * k * 2.0**-50
+
+
+def _correct(stored: str) -> Any:
+    """Return ``correct(x, y, columns, gaps, lows, sums, parameters)``: it writes the results that were in doubt."""
+    number, load, store = ACCESS[stored]
+
+    @numba.njit(error_model="numpy")
+    def correct(x: int, y: int, columns: int, gaps: int, lows: int, sums: int, parameters: Any) -> None:
+        top, k, total, low = parameters
+        parts = _exact_sum(gaps, lows, int(k), sums)
+        for i in range(columns):
+            entry = types.float64(load(x, i))
+            if entry >= top - 1.0:
+                gap, gap_low = _two_sum(entry, -top)
+                if abs(_excess_of(gap, gap_low, k, total, low)) < _doubt(k):
+                    excess, rest = _exact_excess(gap, gap_low, k, sums, parts)
+                    store(y, i, number(_share_of(excess, rest, k) if excess > 0.0 else 0.0))
+
+    return correct
+
+
+@numba.njit(error_model="numpy")
+def _exact_sum(gaps: int, lows: int, count: int, sums: int) -> int:
+    """Write minus the sum of the gaps as an expansion; return of how many numbers."""
+    parts = 0
+    for i in range(count):
+        parts = _grow(sums, parts, -load_float64(gaps, i))
+        parts = _grow(sums, parts, -load_float64(lows, i))
+    return parts
+
+
+@numba.njit(error_model="numpy")
+def _exact_excess(gap: float, gap_low: float, k: float, sums: int, parts: int) -> tuple[float, float]:
+    """Return 1 + k * (gap + gap_low) - the sum, rounded, and most of what the rounding lost."""
+    mine = sums + 8 * PARTS
+    for i in range(parts):
+        store_float64(mine, i, load_float64(sums, i))
+    parts = _grow(mine, parts, 1.0)
+    for factor in (gap, gap_low):
+        product, lost = _two_product(k, factor)
+        parts = _grow(mine, parts, product)
+        parts = _grow(mine, parts, lost)
+    total, below = load_float64(mine, parts - 1), load_float64(mine, parts - 2) if parts > 1 else 0.0
+    return _two_sum(total, below)
+
+
+@numba.njit(error_model="numpy")
+def _grow(place: int, parts: int, x: float) -> int:
+    """Add x to an expansion, the smallest number first; return of how many numbers it is then, `PARTS` at most."""
+    kept = 0
+    for i in range(parts):
+        x, lost = _two_sum(x, load_float64(place, i))
+        if lost != 0.0:
+            store_float64(place, kept, lost)
+            kept += 1
+    store_float64(place, kept, x)
+    return kept + 1
 
 
 def _collect(stored: str) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 from hypothesis.extra import numpy as arrays
 
 from refnet import activations
@@ -67,3 +68,36 @@ def test_a_row_does_not_depend_on_the_rows_around_it(columns, dtype):
 
     assert same_bits(sparsemax(x), np.stack([sparsemax(row) for row in x]))
     assert same_bits(sparsemax(x.T, axis=0), sparsemax(x).T)
+
+
+def in_fractions(row: np.ndarray) -> list[float]:
+    """Return the row's results, each rounded once."""
+    scores = sorted(map(Fraction, row.tolist()), reverse=True)
+    sums = [sum(scores[:k]) for k in range(1, len(scores) + 1)]
+    tau = next((t - 1) / k for k, t in reversed([*enumerate(sums, 1)]) if 1 + k * scores[k - 1] > t)
+    return [float(max(Fraction(x) - tau, Fraction(0))) for x in row.tolist()]
+
+
+SMALL = st.sampled_from([2.0**-53, 1e-10, 1e-17, 1e-18, 1e-30, 1e-300, 5e-324])
+NEAR = st.tuples(SMALL, st.sampled_from([-1, 1, 1, 1]), st.sampled_from([1.0, 2.0, 3.0, 1.0 / 3.0, 0.7])).map(np.prod)
+HIGHEST = st.sampled_from([1.0, 1.0 - 2.0**-53, 1.0 + 2.0**-52, 3.0])
+
+
+@given(HIGHEST, st.lists(NEAR, min_size=1, max_size=20))
+@example(1.0, [3e-18, 2e-18, 1e-18])
+@example(1.0, [-3.0788116875966707e-16, -1.1861796831151483e-16])  # the second falls on the threshold
+@example(1.0, [7e-13, -3e-13, 4.5e-14, 1.1e-12, 6.9e-13, 1.08e-12, 9.4e-13, 5.9e-13, 7.9e-13])  # some are put aside
+def test_where_an_entry_and_the_threshold_cancel(highest, near):
+    """Entries that lie about 1 below the highest: what is left of 1 + k g - sum may have any size."""
+    row = np.array([highest, *(highest - 1.0 + each for each in near)])
+    expected = np.array(in_fractions(row))
+    for found in (sparsemax(row), sparsemax.numpy(row), sparsemax(row[::-1].copy())[::-1]):
+        np.testing.assert_array_max_ulp(found, expected, 1)
+        np.testing.assert_array_equal(found == 0.0, expected == 0.0)
+
+
+def test_long_rows_that_cancel():
+    rng = np.random.default_rng(8)
+    for count in (16, 17, 100, 1000):
+        row = np.append(rng.standard_normal(count) * 1e-18 + 3e-18, 1.0)
+        np.testing.assert_array_max_ulp(sparsemax(row), np.array(in_fractions(row)), 1)
