@@ -30,8 +30,8 @@ from refnet.engine.vectors import NUMBERS
 
 __all__ = ["kernel"]
 
-#: Numbers of an expansion: 2^14 to 2^-1074 in pieces of 53 bits are 21; room for twice as many.
-PARTS = 48
+#: Numbers of an expansion at most: between 2^14 and 2^-1074 no two of them have bits that are neighbours.
+PARTS = 560
 
 
 def kernel(stored: str) -> Any:
