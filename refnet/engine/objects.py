@@ -115,7 +115,9 @@ def _base_folder() -> Path | None:
     """Return the folder of all caches; None for a user without a home: where others may write is no place for code."""
     given = os.environ.get("REFNET_CACHE_DIR")
     if given:
-        return Path(given).expanduser()
+        with contextlib.suppress(RuntimeError):
+            return Path(given).expanduser()
+        return None  # the home of a user who does not exist, or has none
     common = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if common.is_absolute():  # the XDG Base Directory Specification ignores others
         return common / "refnet"
@@ -235,6 +237,9 @@ def _obstacle() -> str | None:
     """Return why nothing can be kept on disk, or None; make the folder."""
     if not machine().fused:  # the code calls the C library, by symbols that only numba sets up: no loading then
         return "without fused multiply-add each process compiles its own; accepted: a processor that has it"
+    given = os.environ.get("REFNET_CACHE_DIR", "")
+    if given.startswith("~") and _base_folder() is None:
+        return f"REFNET_CACHE_DIR is {given!r}, and that user has no home here; accepted: the path of a folder"
     folder = cache_folder()
     try:
         for each in (folder.parent, folder):

@@ -24,7 +24,7 @@ print(compile_count(), "numba" in sys.modules, y.tolist(), cache_folder())
 """
 
 
-def first_use(cache: Path, code: str = FIRST, **environment: str) -> list[str]:
+def first_use(cache: Path | str, code: str = FIRST, **environment: str) -> list[str]:
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "REFNET_CACHE_DIR": str(cache), **environment},
@@ -62,6 +62,17 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path):
 
     assert first_use(blocked)[0] != "0"
     assert blocked.read_text() == "a file where the folder should be"
+
+
+def test_a_cache_in_the_home_of_nobody_is_no_error(tmp_path):
+    code = (
+        f"import os; os.chdir({str(tmp_path)!r})\n{FIRST}from refnet.engine.objects import unkept; print(unkept()[0])"
+    )
+    count, _, rest = first_use("~nosuchuser/x", code)
+    assert int(count) > 0
+    said = "REFNET_CACHE_DIR is '~nosuchuser/x', and that user has no home here; accepted: the path of a folder\n"
+    assert rest.endswith(said)
+    assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.parametrize(("mask", "mode"), [(0o000, 0o644), (0o022, 0o644), (0o077, 0o600)])
