@@ -20,6 +20,7 @@ from refnet.engine.capi import usable
 from refnet.engine.forward import activation_kernel, has_kernel, kernel_door, parameter_values
 from refnet.engine.records import ARRAY_CLASS, BYTES, CODE, DTYPE, HALVED, HELD, MOST, NONE, PYTHON, ROW, SCRATCH, TABLE
 from refnet.engine.table import ACTIVATION_WORK, BLOCK, work_size
+from refnet.engine.threads import require_valid
 from refnet.engine.workers import address_of, share_kernel, team
 from refnet.errors import ArgumentError, DTypeError, ShapeError
 
@@ -141,6 +142,7 @@ class _Kernel:
 
 @functools.lru_cache(maxsize=1024)
 def _kernel(activation: Activation, dtype: np.dtype[Any], streaming: bool = False) -> _Kernel:
+    require_valid()
     kind = dtype.name if dtype.name in ("float32", "float64") else "half"
     parameters = parameter_values(activation, dtype)
     wide = dtype if kind != "half" else np.dtype(np.float64)
