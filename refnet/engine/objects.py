@@ -176,8 +176,12 @@ def _apart(work: Callable[[], int]) -> int:
 def _compile(name: str, recipe: Recipe, once: bool) -> tuple[str, bytes]:
     if not _compiled and sys.stderr.isatty():
         sys.stderr.write(f"refnet: compiling kernels for this machine{'; this happens once' if once else ''}\n")
-    import numba
-
+    try:
+        import numba
+    except ImportError as error:  # numba, or what it needs in turn
+        raise UnsupportedError(
+            f"kernels are compiled by numba, which cannot be imported ({error}); accepted: pip install numba"
+        ) from error
     if numba.config.DISABLE_JIT:
         raise UnsupportedError("NUMBA_DISABLE_JIT is set, and refnet's kernels are compiled; accepted: without it")
     add_symbols()

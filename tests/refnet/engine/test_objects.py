@@ -75,6 +75,18 @@ def test_a_cache_in_the_home_of_nobody_is_no_error(tmp_path):
     assert not [*tmp_path.iterdir()]
 
 
+def test_without_numba_a_kernel_that_is_not_kept_is_one_sentence(tmp_path):
+    code = """
+import sys; sys.modules["numba"] = None
+from refnet import activations, errors
+try: activations.relu([1.0])
+except errors.UnsupportedError as error: print(0, 0, error)
+"""
+    said = first_use(tmp_path, code)[2]
+    assert said.startswith("kernels are compiled by numba, which cannot be imported (")
+    assert said.endswith("); accepted: pip install numba\n")
+
+
 @pytest.mark.parametrize(("mask", "mode"), [(0o000, 0o644), (0o022, 0o644), (0o077, 0o600)])
 def test_others_may_read_an_entry_as_the_umask_says_and_never_write_it(tmp_path, mask, mode):
     base = tmp_path / "cache"
