@@ -221,8 +221,11 @@ def _target_machine() -> Any:
 
 def _read(name: str) -> tuple[str, bytes] | None:
     """Return the symbol and the code of a cached function, or None if it is absent or damaged."""
+    entry = cache_folder() / f"{name}.o"
     try:
-        content = (cache_folder() / f"{name}.o").read_bytes()
+        if not entry.is_file():  # to open a FIFO is to wait for a writer
+            return None
+        content = entry.read_bytes()
     except OSError:
         return None
     digest, body = content[:32], content[32:]

@@ -75,6 +75,16 @@ def test_a_cache_in_the_home_of_nobody_is_no_error(tmp_path):
     assert not [*tmp_path.iterdir()]
 
 
+def test_what_is_no_file_in_the_place_of_an_entry_is_not_read(tmp_path):
+    first_use(tmp_path)
+    entry = next(tmp_path.rglob("relu-float32-fixed.o"))
+    entry.unlink()
+    os.mkfifo(entry)  # to open it is to wait for a writer
+
+    assert first_use(tmp_path)[0] == "1"
+    assert entry.is_file()
+
+
 def test_without_numba_a_kernel_that_is_not_kept_is_one_sentence(tmp_path):
     code = """
 import sys; sys.modules["numba"] = None
