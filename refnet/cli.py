@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from refnet.errors import ArgumentError, FileError, RefnetError, did_you_mean
+from refnet.errors import ArgumentError, FileError, RefnetError, did_you_mean, missing
 from refnet.files.whole import opened
 
 if TYPE_CHECKING:
@@ -61,6 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except RefnetError as error:
         print(f"refnet: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        print(f"refnet: {missing(error)}", file=sys.stderr)
         return 2
     except MemoryError as error:
         print(f"refnet: there is not enough memory ({error}); accepted: a smaller input", file=sys.stderr)

@@ -261,6 +261,14 @@ def test_without_numba_what_must_be_compiled_is_one_sentence(words, tmp_path):
     assert done.stderr.endswith("); accepted: pip install numba\n")
 
 
+@pytest.mark.parametrize("words", [("explain",), ("explain", "relu"), ("warmup",)])
+def test_without_rich_what_prints_by_it_is_one_sentence(words, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rich", None)
+    for name in [name for name in sys.modules if name.startswith("rich.")]:
+        monkeypatch.delitem(sys.modules, name)
+    assert refused(capsys, *words) == "this needs rich, which is not installed; accepted: pip install rich"
+
+
 def test_version_and_no_command(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"refnet {refnet.__version__}\n"
