@@ -45,7 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(given)
         return int(options.run(options))
     except SystemExit as stop:  # argparse ends so, after --help too
-        return int(stop.code or 0)
+        if stop.code is None or isinstance(stop.code, int):
+            return stop.code or 0
+        print(f"parity: {stop.code}", file=sys.stderr)  # Python takes a text for the reason of a failure
+        return 2
     except RefnetError as error:
         print(f"parity: {error}", file=sys.stderr)
         return 2

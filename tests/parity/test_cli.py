@@ -143,6 +143,14 @@ def test_ctrl_c_ends_quietly(keras, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("left_with", "code", "said"), [(None, 0, ""), (1, 1, ""), ("no more", 2, "parity: no more\n")]
 )
+def test_an_exit_in_between_has_a_code_that_is_a_number(capsys, monkeypatch, left_with, code, said):
+    def leaves(options):
+        raise SystemExit(left_with)
+
+    monkeypatch.setattr(cli, "_check", leaves)
+    assert run(capsys, "check", "x.keras") == (code, "", said)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
