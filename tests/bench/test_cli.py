@@ -35,6 +35,7 @@ from tests.bench.test_results import RECORD
         (["activations", "--sizes", "1.5"], "'1.5' is not a positive whole number"),
         (["startup", "--json", "/dev/null/r.json"], "cannot write '/dev/null/r.json': its folder is a file"),
         (["forward", "--plot", "/"], "cannot write '/': it is a folder"),
+        (["show", "r.json", "--plot", "x.foo"], "--plot 'x.foo' is not accepted; accepted: a file that ends in .png"),
         (["main", "--out", "/dev/null"], "cannot write '/dev/null/parity.html': its folder is a file"),
         (["startup", "--nonsense"], "unrecognized arguments: --nonsense"),
         (["show"], "the following arguments are required: FILE"),
