@@ -247,6 +247,8 @@ def _page(activation: Activation) -> None:
     from refnet import explain
 
     console = _console()
+    if not activation.required:  # what may fail comes before the page begins
+        edges, (x, drawn) = explain.edge_values(activation), explain.curves(activation)
 
     def say(text: str, style: str = "") -> None:
         console.print(Text(text, style))
@@ -267,10 +269,9 @@ def _page(activation: Activation) -> None:
         return
     elementwise = activation.kind == "elementwise"
     table = Table(*(("x", "value", "slope") if elementwise else ("row", "result")))
-    for row in explain.edge_values(activation):
+    for row in edges:
         table.add_row(*(row if elementwise else row[:2]))
     console.print(table)
-    x, drawn = explain.curves(activation)
     console.print(Columns([Text(f"{label}\n{explain.plot(x, y)}\n") for label, y in drawn.items()], padding=(0, 2)))
 
 
