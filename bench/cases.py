@@ -186,10 +186,10 @@ def select(words: Iterable[str], cells: Iterable[Cell]) -> Iterator[Cell]:
     """
     known = list(cells)
     for word in words:
-        name, _, batch = word.partition(":")
+        name, colon, batch = word.partition(":")
         if name not in CASES:
             raise ArgumentError(f"case {name!r} is unknown{did_you_mean(name, CASES)}; accepted: {', '.join(CASES)}")
-        if not batch:
+        if not colon:
             yield from (cell for cell in known if cell.case.name == name)
         elif batch.isdecimal() and int(batch) > 0:
             yield Cell(CASES[name], int(batch))

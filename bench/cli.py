@@ -43,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for path in (getattr(chosen, "json", None), getattr(chosen, "plot", None)):
             if path is not None:
                 whole.require_writable(path, folders=True)
+        plot = getattr(chosen, "plot", None)
+        if plot is not None and plot.suffix.lower() != ".png":
+            raise ArgumentError(f"--plot {str(plot)!r} is not accepted; accepted: a file that ends in .png")
         return int(chosen.run(chosen, "python -m bench " + shlex.join(given) if given else "python -m bench"))
     except RefnetError as error:
         print(f"bench: {error}", file=sys.stderr)

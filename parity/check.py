@@ -105,6 +105,7 @@ def check(
         layers=tuple(layers),
         outputs=outputs,
         notes=tuple(_notes(pairs, own, x)),
+        nan_weights=sum(int(np.isnan(array).sum()) for pair in pairs for array in pair.own.get_weights()),
         environment=environment.describe(),
     )
 

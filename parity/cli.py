@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from refnet.errors import ArgumentError, RefnetError, UnsupportedError
+from refnet.errors import ArgumentError, RefnetError, UnsupportedError, missing
 from refnet.files.whole import require_writable
 
 __all__ = ["Parser", "main"]
@@ -45,9 +45,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(given)
         return int(options.run(options))
     except SystemExit as stop:  # argparse ends so, after --help too
-        return int(stop.code or 0)
+        if stop.code is None or isinstance(stop.code, int):
+            return stop.code or 0
+        print(f"parity: {stop.code}", file=sys.stderr)  # Python takes a text for the reason of a failure
+        return 2
     except RefnetError as error:
         print(f"parity: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        print(f"parity: {missing(error)}", file=sys.stderr)
         return 2
     except MemoryError as error:
         print(f"parity: there is not enough memory ({error}); accepted: a smaller input", file=sys.stderr)
@@ -132,6 +138,7 @@ def _require_writable(options: argparse.Namespace) -> None:
     for path in (options.json, options.html):
         if path is not None:
             require_writable(path)
+    _require("rich", "the report")
     if options.html is not None:
         _require("jinja2", "--html")
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from refnet.errors import ArgumentError, FileError, RefnetError, did_you_mean
+from refnet.errors import ArgumentError, FileError, RefnetError, did_you_mean, missing
 from refnet.files.whole import opened
 
 if TYPE_CHECKING:
@@ -61,6 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except RefnetError as error:
         print(f"refnet: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        print(f"refnet: {missing(error)}", file=sys.stderr)
         return 2
     except MemoryError as error:
         print(f"refnet: there is not enough memory ({error}); accepted: a smaller input", file=sys.stderr)
@@ -244,6 +247,8 @@ def _page(activation: Activation) -> None:
     from refnet import explain
 
     console = _console()
+    if not activation.required:  # what may fail comes before the page begins
+        edges, (x, drawn) = explain.edge_values(activation), explain.curves(activation)
 
     def say(text: str, style: str = "") -> None:
         console.print(Text(text, style))
@@ -264,10 +269,9 @@ def _page(activation: Activation) -> None:
         return
     elementwise = activation.kind == "elementwise"
     table = Table(*(("x", "value", "slope") if elementwise else ("row", "result")))
-    for row in explain.edge_values(activation):
+    for row in edges:
         table.add_row(*(row if elementwise else row[:2]))
     console.print(table)
-    x, drawn = explain.curves(activation)
     console.print(Columns([Text(f"{label}\n{explain.plot(x, y)}\n") for label, y in drawn.items()], padding=(0, 2)))
 
 

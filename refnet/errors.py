@@ -14,6 +14,7 @@ __all__ = [
     "ShapeError",
     "UnsupportedError",
     "did_you_mean",
+    "missing",
 ]
 
 
@@ -55,3 +56,17 @@ def did_you_mean(found: str, accepted: Iterable[str]) -> str:
     """
     nearest = difflib.get_close_matches(found.lower(), list(accepted), n=1)
     return f"; did you mean {nearest[0]!r}?" if nearest else ""
+
+
+def missing(error: ModuleNotFoundError) -> str:
+    """Return the sentence for a package that is not installed; raise the error again if the module is one of ours.
+
+    Examples
+    --------
+    >>> missing(ModuleNotFoundError(name="rich.console"))
+    'this needs rich, which is not installed; accepted: pip install rich'
+    """
+    package = (error.name or "").partition(".")[0]
+    if package in ("", "bench", "parity", "refnet"):
+        raise error
+    return f"this needs {package}, which is not installed; accepted: pip install {package}"

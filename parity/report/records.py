@@ -202,6 +202,8 @@ class Report:
         One for each way of running Keras.
     notes : tuple of str
         What else a reader must know: NaN weights, differing weights, a runner that cannot take this batch.
+    nan_weights : int
+        How many of refnet's weights are NaN; they make both results NaN, which then agree.
     environment : mapping
         Versions, CPU, threads.
     """
@@ -213,6 +215,7 @@ class Report:
     layers: tuple[LayerResult, ...]
     outputs: tuple[OutputResult, ...]
     notes: tuple[str, ...] = ()
+    nan_weights: int = 0
     environment: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -255,10 +258,13 @@ class Report:
         shares = [layer.isolated.ratio for layer in self.layers] + [
             out.comparison.ratio for out in self.outputs if out.comparison is not None
         ]
+        plural = "weights are" if self.nan_weights > 1 else "weight is"
+        but = f"; {self.nan_weights} {plural} NaN" if self.nan_weights else ""
         if self.findings:
             names = ", ".join(finding.name for finding in self.findings)
-            return f"agree: every difference is explained by rounding or is known ({names})"
-        return f"agree: every difference is explained by rounding; at most {max(shares, default=0.0):.0%} of the bound"
+            return f"agree: every difference is explained by rounding or is known ({names}){but}"
+        most = max(shares, default=0.0)
+        return f"agree: every difference is explained by rounding; at most {most:.0%} of the bound{but}"
 
     def _reason(self) -> str:
         if self.cause is not None:

@@ -127,6 +127,8 @@ def run(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> None:
     if options.jobs < 1:
         raise ArgumentError(f"--jobs {options.jobs} is not accepted; accepted: 1 or more")
+    if options.scheduler == "":
+        raise ArgumentError("--scheduler '' is not accepted; accepted: an address, as tcp://host:8786")
     if options.scheduler and options.jobs != 1:
         raise ArgumentError("--jobs and --scheduler exclude each other; a cluster has its own workers")
     if not 10 <= options.samples <= 28:
@@ -186,7 +188,7 @@ def parse_name(text: str) -> Activation:
             raise ValueError
         values: list[Any] = [ast.literal_eval(each) for each in call.args]
         named = {str(each.arg): ast.literal_eval(each.value) for each in call.keywords}
-        if len(named) < len(call.keywords):
+        if len(named) < len(call.keywords) or None in [each.arg for each in call.keywords]:
             raise ValueError
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last two where it is nested too deep
         raise ArgumentError(f"activation {text!r} cannot be read; accepted: name(parameter=value, ...)") from error

@@ -7,6 +7,7 @@ import dataclasses
 import importlib
 import multiprocessing
 import os
+import signal
 import socket
 import threading
 import time
@@ -62,16 +63,37 @@ def processes(task: Task, chunks: list[Chunk], jobs: int) -> Iterator[dict[str, 
     with _environment(dict.fromkeys(_ONE_THREAD, "1")):
         spawn, count = multiprocessing.get_context("spawn"), min(jobs, len(chunks) or 1)
         pool = futures.ProcessPoolExecutor(count, spawn, initializer=_end_with_parent)
-        waiting = {pool.submit(run_chunk, plain, start, stop) for start, stop in chunks}
         try:
+            with _no_interrupt():
+                waiting = {pool.submit(run_chunk, plain, start, stop) for start, stop in chunks}
             while waiting:
                 ready, waiting = futures.wait(waiting, return_when=futures.FIRST_COMPLETED)
                 for each in ready:
                     yield each.result()
         except futures.process.BrokenProcessPool as error:
             raise WorkerError("a worker process died, perhaps for want of memory; accepted: fewer --jobs") from error
+        except BaseException:  # Ctrl-C, an error, or a caller who wants no more: no result of theirs is waited for
+            for worker in list((pool._processes or {}).values()):
+                worker.kill()
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Keep Ctrl-C from processes that are started meanwhile, for good, and from this one until the end.
+
+    A worker would take it for the result of its chunk, and begin the next.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_with_parent() -> None:

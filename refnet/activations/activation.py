@@ -188,7 +188,7 @@ class Activation:
         Parameters
         ----------
         x : array_like
-            Real numbers of any shape. Integers and booleans are read as float32.
+            Real numbers of any shape. Integers and booleans are read as float32, long double as float64.
         *args, **kwargs
             The activation's parameters, as in Keras. For the rowwise activations (softmax and its kin), glu and
             sparsemax: ``axis``, an int or for softmax and log_softmax a tuple of int, -1 unless told.

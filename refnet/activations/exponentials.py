@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf, isfinite, nan
+from math import copysign, inf, isfinite, nan
 from typing import Any
 
 from refnet.activations.activation import activation
@@ -104,11 +104,11 @@ def softplus(x: Any) -> Any:
 
 @activation(
     "x if x > 0 else alpha * (exp(x) - 1)",
-    exact=lambda m, x, alpha: x if x > 0 else alpha * m.expm1(x),
-    derivative=lambda m, x, alpha: choose(x > 0, 1.0, alpha * m.exp(x)),
+    exact=lambda m, x, alpha: x if x >= 0 else alpha * m.expm1(x),
+    derivative=lambda m, x, alpha: choose(x > 0, 1.0, alpha * m.exp(x) if isfinite(alpha) else alpha),
     kinks=lambda alpha: () if alpha == 1.0 else (0.0,),
     limits=lambda alpha: {-inf: -alpha, inf: inf},
-    negative_zero=lambda alpha: alpha * -0.0,
+    negative_zero=lambda alpha: copysign(0.0, -alpha),
     source="Clevert, Unterthiner, Hochreiter, Fast and Accurate Deep Network Learning by ELUs, arXiv:1511.07289, 2015",
 )
 def elu(x: Any, alpha: float = 1.0) -> Any:
@@ -119,6 +119,8 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     Evaluated with expm1, since exp(x) - 1 loses every digit near 0 (Keras on TensorFlow gives 0 for x = -1e-8). With
     alpha = 1 it is smooth at 0; otherwise 0 is a kink, where the derivative is alpha. At -inf it is -alpha. Next to 0
     the sum alpha x + alpha x^2 / 2 is rounded to odd, since alpha x may lie halfway between two subnormal numbers.
+    Where alpha is infinite, also one so large that the dtype makes it so, elu is its limit: below 0 it is -alpha, and 0
+    stays 0, with the sign that it has for any other alpha of that sign. (Keras gives NaN at 0.)
 
     Examples
     --------
@@ -130,9 +132,13 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     def short(x: Any) -> Any:
         return where(alpha > SMALL_ALPHA, alpha * expm1_coarse(within(x, -87.0, 0.0)), IN_DOUBT)
 
+    def beside_0() -> Any:
+        series = sum_odd(alpha * x, 0.5 * alpha * x * x)
+        limit = where(x == 0.0, where(alpha > 0.0, x, -x), alpha * x)
+        return where(absolute(alpha) < inf, series, limit)
+
     def usual(x: Any) -> Any:
-        near = absolute(x) < 2.0**-28
-        return seldom(near, lambda: sum_odd(alpha * x, 0.5 * alpha * x * x), alpha * expm1(-absolute(x)))
+        return seldom(absolute(x) < 2.0**-28, beside_0, alpha * expm1(-absolute(x)))
 
     kept = (x > 0.0) | ((x == 0.0) & (alpha > 0.0))  # a negative alpha turns the sign of 0
     return split(kept, x, lambda: shortcut(x, 2.0**-100, 87.0, short, 39, usual))

@@ -10,11 +10,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from refnet.errors import DTypeError, ShapeError
 
-__all__ = ["as_floating", "diagonals", "halved", "halves", "itself", "narrow", "row_shares", "row_terms"]
+__all__ = [
+    "as_floating",
+    "beyond_64_bits",
+    "diagonals",
+    "halved",
+    "halves",
+    "itself",
+    "narrow",
+    "row_shares",
+    "row_terms",
+]
 
 
 def as_floating(x: ArrayLike, who: str) -> NDArray[Any]:
-    """Return ``x`` as an array of native floating-point numbers; integers and booleans become float32.
+    """Return ``x`` as an array of native floating-point numbers of 64 bits at most.
+
+    Integers and booleans become float32, long double becomes float64.
 
     Raises
     ------
@@ -33,13 +45,30 @@ def as_floating(x: ArrayLike, who: str) -> NDArray[Any]:
     if array.dtype.kind in "iub" or (array.dtype == np.float64 and not given_array):
         with np.errstate(over="ignore"):  # an infinity is the right result
             return array.astype(np.float32)
-    if (array.dtype.kind == "f" and array.dtype.itemsize <= 8) or array.dtype.name == "bfloat16":
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        return narrow(array, np.dtype(np.float64))
+    if array.dtype.kind == "f" or array.dtype.name == "bfloat16":
         return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    if beyond_64_bits(array):
+        raise DTypeError(
+            f"{who}: input of an integer beyond 64 bits is not accepted; accepted: real numbers up to 64 bits"
+        )
     found = f"type {type(x).__name__}" if array.dtype == object and not given_array else f"dtype {array.dtype}"
     raise DTypeError(f"{who}: input of {found} is not accepted; accepted: real numbers")
 
 
-def narrow(y: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[Any]:
+def beyond_64_bits(array: NDArray[Any]) -> bool:
+    """Return whether an array is one of objects because it has an integer that fits no dtype.
+
+    Examples
+    --------
+    >>> beyond_64_bits(np.asarray([1, 2**64])), beyond_64_bits(np.asarray([1, None]))
+    (True, False)
+    """
+    return array.dtype == object and any(isinstance(x, int) and not -(2**63) <= x < 2**64 for x in array.flat)
+
+
+def narrow(y: NDArray[np.floating[Any]], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Round float64 ``y`` to ``dtype`` once.
 
     NumPy's conversion to bfloat16 passes through float32 and rounds there too; rounding to odd on the way makes

@@ -20,6 +20,7 @@ from refnet.engine.capi import usable
 from refnet.engine.forward import activation_kernel, has_kernel, kernel_door, parameter_values
 from refnet.engine.records import ARRAY_CLASS, BYTES, CODE, DTYPE, HALVED, HELD, MOST, NONE, PYTHON, ROW, SCRATCH, TABLE
 from refnet.engine.table import ACTIVATION_WORK, BLOCK, work_size
+from refnet.engine.threads import require_valid
 from refnet.engine.workers import address_of, share_kernel, team
 from refnet.errors import ArgumentError, DTypeError, ShapeError
 
@@ -106,6 +107,26 @@ def _check_out(out: Any, shape: tuple[int, ...], dtype: Any, activation: Activat
         raise DTypeError(f"{who}: out has dtype {out.dtype}; accepted: {dtype}")
     if not out.flags.writeable:
         raise ArgumentError(f"{who}: out is read-only; accepted: an array that can be written")
+    if not out.flags.forc and _overlaps_itself(out):
+        raise ArgumentError(f"{who}: elements of out share memory; accepted: an array with room for each result")
+
+
+def _overlaps_itself(array: NDArray[Any]) -> bool:
+    """Return whether two elements of an array have a byte in common."""
+    axes = sorted((abs(stride), size) for stride, size in zip(array.strides, array.shape, strict=True) if size != 1)
+    if array.size == 0:
+        return False
+    reach, apart = array.itemsize, True  # what the axes so far span, and whether each steps over all before it
+    for stride, size in axes:
+        apart = apart and stride >= reach
+        reach += stride * (size - 1)
+    if apart or array.size * array.itemsize > reach:
+        return not apart
+    starts = np.zeros(1, np.int64)  # interleaved: there are no more elements than the memory has bytes
+    for stride, size in axes:
+        starts = np.add.outer(starts, stride * np.arange(size)).ravel()
+    starts.sort()
+    return bool((np.diff(starts) < array.itemsize).any())
 
 
 def _axes(axis: Any, ndim: int, activation: Activation) -> tuple[int, ...]:
@@ -141,6 +162,7 @@ class _Kernel:
 
 @functools.lru_cache(maxsize=1024)
 def _kernel(activation: Activation, dtype: np.dtype[Any], streaming: bool = False) -> _Kernel:
+    require_valid()
     kind = dtype.name if dtype.name in ("float32", "float64") else "half"
     parameters = parameter_values(activation, dtype)
     wide = dtype if kind != "half" else np.dtype(np.float64)

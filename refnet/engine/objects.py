@@ -115,7 +115,9 @@ def _base_folder() -> Path | None:
     """Return the folder of all caches; None for a user without a home: where others may write is no place for code."""
     given = os.environ.get("REFNET_CACHE_DIR")
     if given:
-        return Path(given).expanduser()
+        with contextlib.suppress(RuntimeError):
+            return Path(given).expanduser()
+        return None  # the home of a user who does not exist, or has none
     common = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if common.is_absolute():  # the XDG Base Directory Specification ignores others
         return common / "refnet"
@@ -174,8 +176,12 @@ def _apart(work: Callable[[], int]) -> int:
 def _compile(name: str, recipe: Recipe, once: bool) -> tuple[str, bytes]:
     if not _compiled and sys.stderr.isatty():
         sys.stderr.write(f"refnet: compiling kernels for this machine{'; this happens once' if once else ''}\n")
-    import numba
-
+    try:
+        import numba
+    except ImportError as error:  # numba, or what it needs in turn
+        raise UnsupportedError(
+            f"kernels are compiled by numba, which cannot be imported ({error}); accepted: pip install numba"
+        ) from error
     if numba.config.DISABLE_JIT:
         raise UnsupportedError("NUMBA_DISABLE_JIT is set, and refnet's kernels are compiled; accepted: without it")
     add_symbols()
@@ -215,8 +221,11 @@ def _target_machine() -> Any:
 
 def _read(name: str) -> tuple[str, bytes] | None:
     """Return the symbol and the code of a cached function, or None if it is absent or damaged."""
+    entry = cache_folder() / f"{name}.o"
     try:
-        content = (cache_folder() / f"{name}.o").read_bytes()
+        if not entry.is_file():  # to open a FIFO is to wait for a writer
+            return None
+        content = entry.read_bytes()
     except OSError:
         return None
     digest, body = content[:32], content[32:]
@@ -235,6 +244,9 @@ def _obstacle() -> str | None:
     """Return why nothing can be kept on disk, or None; make the folder."""
     if not machine().fused:  # the code calls the C library, by symbols that only numba sets up: no loading then
         return "without fused multiply-add each process compiles its own; accepted: a processor that has it"
+    given = os.environ.get("REFNET_CACHE_DIR", "")
+    if given.startswith("~") and _base_folder() is None:
+        return f"REFNET_CACHE_DIR is {given!r}, and that user has no home here; accepted: the path of a folder"
     folder = cache_folder()
     try:
         for each in (folder.parent, folder):

@@ -27,6 +27,7 @@ from refnet.engine.objects import name_of
 from refnet.engine.pack import pack, panel_columns, unit_columns
 from refnet.engine.records import ARRAY_CLASS, CODE, COLUMNS, DTYPE, MOST, PYTHON, SCRATCH, SHAPE, TABLE
 from refnet.engine.table import ACTIVATION_WORK, FIRST, KERNEL, MATMUL, work_size
+from refnet.engine.threads import require_valid
 from refnet.engine.workers import Ticket, team
 from refnet.errors import ShapeError
 from refnet.layers.inputs import Shape, as_input, check_input
@@ -322,6 +323,7 @@ class Plan:
         who: str = "the model",
         in_shape: Shape | None = None,
     ) -> None:
+        require_valid()
         self.in_features, self.dtype, self.who, self.in_shape = in_features, np.dtype(dtype), who, in_shape
         self.parts: tuple[Chain | Call, ...] = tuple(_parts(operations, in_features, self.dtype, who))
         only = self.parts[0] if len(self.parts) == 1 else None

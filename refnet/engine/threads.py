@@ -9,7 +9,7 @@ from pathlib import Path
 
 from refnet.errors import ArgumentError
 
-__all__ = ["cores", "get_num_threads", "set_num_threads"]
+__all__ = ["cores", "get_num_threads", "require_valid", "set_num_threads"]
 
 #: Cores where nothing limits them.
 MANY = 1 << 30
@@ -45,14 +45,35 @@ def get_num_threads() -> int:
     return _chosen if _chosen is not None else _default()
 
 
+def require_valid() -> None:
+    """Refuse a ``REFNET_NUM_THREADS`` that is no number of threads, before a call is large enough to need it.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no integer of at least 1, and nothing else was chosen.
+    """
+    if _chosen is None:
+        _given()
+
+
+@functools.cache
+def _given() -> int | None:
+    """Return what ``REFNET_NUM_THREADS`` says, if it is there."""
+    given = os.environ.get("REFNET_NUM_THREADS")
+    if not given:
+        return None
+    # 18 digits are as many threads as anybody may want, and Python reads no more than some thousand.
+    count = int(given.lstrip("0")[:18] or "0") if given.isdecimal() else 0
+    if count < 1:
+        found = repr(given) if len(given) <= 60 else f"{given[:60]!r}... ({len(given)} characters)"
+        raise ArgumentError(f"REFNET_NUM_THREADS: accepted: an integer of at least 1, found {found}")
+    return count
+
+
 @functools.cache
 def _default() -> int:
-    given = os.environ.get("REFNET_NUM_THREADS")
-    if given:
-        if not given.isdecimal() or int(given) < 1:
-            raise ArgumentError(f"REFNET_NUM_THREADS: accepted: an integer of at least 1, found {given!r}")
-        return int(given)
-    return max(1, min(cores(), _cgroup_cores()))
+    return _given() or max(1, min(cores(), _cgroup_cores()))
 
 
 @functools.cache

@@ -16,23 +16,22 @@ __all__ = ["opened", "require_writable", "write"]
 
 @contextlib.contextmanager
 def opened(path: str | Path) -> Iterator[IO[bytes]]:
-    """Open a file beside ``path`` that takes its place once it is complete.
+    """Open a file beside ``path`` that takes its place once it is complete; of a link, the place it leads to.
 
     Raises
     ------
     FileError
         If the folder does not exist or the file cannot be written. What stood there before still stands there.
     """
-    path = Path(path)
-    beside = None
+    path, place, beside = Path(path), _place(path), None
     try:
-        descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path))
+        descriptor, beside = tempfile.mkstemp(dir=place.parent, prefix=_prefix(place))
         with os.fdopen(descriptor, "wb") as file:
             yield file
         mask = os.umask(0)
         os.umask(mask)
         Path(beside).chmod(0o666 & ~mask)  # mkstemp keeps others out
-        Path(beside).replace(path)
+        Path(beside).replace(place)
     except BaseException as error:
         if beside is not None:
             Path(beside).unlink(missing_ok=True)
@@ -71,7 +70,7 @@ def require_writable(path: str | Path, folders: bool = False) -> None:
     FileError
         If it is no file's path, or its folder is not there or cannot be written to.
     """
-    place, why = Path(path), ""
+    place, why = _place(path), ""
     folder = place.parent
     try:
         while folders and not folder.exists() and folder != folder.parent:
@@ -89,6 +88,12 @@ def require_writable(path: str | Path, folders: bool = False) -> None:
         why = str(error.strerror)
     if why:
         raise FileError(f"cannot write {str(path)!r}: {why}; accepted: a file in a folder that can be written to")
+
+
+def _place(path: str | Path) -> Path:
+    """Return where a path leads: through links, so that they stay."""
+    place = Path(path)
+    return Path(os.path.realpath(place)) if place.is_symlink() else place
 
 
 def _prefix(path: Path) -> str:

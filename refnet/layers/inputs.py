@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from refnet.activations.reading import beyond_64_bits
 from refnet.errors import DTypeError, ShapeError
 
 __all__ = ["Shape", "as_input", "as_plain", "as_real_array", "check_input", "check_shape", "is_plain"]
@@ -68,6 +69,8 @@ def _kind(x: Any, array: NDArray[Any]) -> str:
         return f"complex numbers ({array.dtype})"
     if array.dtype.kind in "USTa":
         return f"text ({array.dtype})"
+    if beyond_64_bits(array):
+        return "an integer beyond 64 bits"
     if array.dtype.kind == "O":
         return "Python objects" if isinstance(x, (np.ndarray, list, tuple)) else f"type {type(x).__name__}"
     return f"dtype {array.dtype}"

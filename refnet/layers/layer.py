@@ -321,7 +321,7 @@ class Layer:
         """
         return self._as_input(x)
 
-    def __call__(self, inputs: ArrayLike, training: bool | None = False) -> NDArray[Any]:
+    def __call__(self, inputs: ArrayLike, training: bool | None = False, mask: None = None) -> NDArray[Any]:
         """Return the layer's result, computed by the engine.
 
         Parameters
@@ -330,6 +330,8 @@ class Layer:
             (rows, ..., in). Any real dtype and layout; lists where they are rectangular. Never modified.
         training : bool
             Only False: refnet does not train.
+        mask : None
+            Only None: of all layers but Softmax, none has use for a mask.
 
         Returns
         -------
@@ -338,11 +340,15 @@ class Layer:
 
         Raises
         ------
+        ArgumentError
+            If ``training`` or ``mask`` is anything else.
         DTypeError, ShapeError
             If ``inputs`` cannot be used.
         """
         if training:
             raise ArgumentError(f"{self._who}: training=True given; accepted: False, since refnet does not train")
+        if mask is not None:
+            raise ArgumentError(f"{self._who}: a mask is given; accepted: None, since only the layer Softmax takes one")
         ready = self._ready
         if ready is None:
             ready = self._make_ready(inputs)

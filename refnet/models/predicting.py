@@ -30,7 +30,9 @@ def predict(model: Layer, x: ArrayLike, batch_size: int | None, verbose: str | i
     Only one batch at a time is converted to the model's dtype and layout, so that memory beyond the result stays
     small, and Ctrl-C is seen between two batches.
     """
-    if isinstance(verbose, bool) or verbose not in ("auto", 0, 1, 2):
+    given: Any = verbose  # an array would compare to an array
+    single = isinstance(given, (str, int, float, np.generic)) and not isinstance(given, bool)
+    if not single or given not in ("auto", 0, 1, 2):
         raise ArgumentError(f"{model._who}: verbose is {verbose!r}; accepted: 'auto', 0, 1, 2")
     array = as_real_array(x, model._who)
     ready = model._ready or model._make_ready(array)

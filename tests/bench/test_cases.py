@@ -56,6 +56,7 @@ def test_select_takes_cases_and_cells() -> None:
         ("mnist:0", "batch '0' is not a positive whole number"),
         ("mnist:-3", "batch '-3' is not a positive whole number"),
         ("mnist:x", "batch 'x' is not a positive whole number"),
+        ("mnist:", "batch '' is not a positive whole number"),
     ],
 )
 def test_select_refuses_in_one_sentence(word: str, message: str) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ from tests.bench.test_results import RECORD
         (["activations", "--sizes", "1.5"], "'1.5' is not a positive whole number"),
         (["startup", "--json", "/dev/null/r.json"], "cannot write '/dev/null/r.json': its folder is a file"),
         (["forward", "--plot", "/"], "cannot write '/': it is a folder"),
+        (["show", "r.json", "--plot", "x.foo"], "--plot 'x.foo' is not accepted; accepted: a file that ends in .png"),
         (["main", "--out", "/dev/null"], "cannot write '/dev/null/parity.html': its folder is a file"),
         (["startup", "--nonsense"], "unrecognized arguments: --nonsense"),
         (["show"], "the following arguments are required: FILE"),
@@ -48,6 +51,13 @@ def test_bad_use_is_one_sentence_and_code_two(
     assert told.err.startswith("bench: ")
     assert told.err.count("\n") == 1
     assert told.out == ""
+
+
+def test_without_rich_it_is_one_sentence() -> None:
+    code = "import runpy, sys; sys.modules['rich'] = None; runpy.run_module('bench', None, '__main__')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    said = "bench: this needs rich, which is not installed; accepted: pip install rich\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -116,6 +116,10 @@ def test_nan_weights_are_accepted_and_said(keras):
     assert report.agree
     assert "Dense 'dense_0': kernel holds 1 NaN value" in report.notes
     assert "Dense 'dense_0': bias holds 1 infinite value" in report.notes
+    assert report.sentence.endswith("; 1 weight is NaN")
+    model.layers[0].set_weights([kernel * np.nan, bias])
+    assert check(model).sentence.endswith(f"; {kernel.size} weights are NaN")
+    assert check(small()).nan_weights == 0
 
 
 def nonfinite(columns):

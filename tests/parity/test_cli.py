@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from parity import cli
 from parity.cli import main
 
 pytestmark = pytest.mark.keras
@@ -137,6 +138,30 @@ def test_ctrl_c_ends_quietly(keras, capsys, monkeypatch):
 
     monkeypatch.setattr(loading, "load", interrupted)
     assert run(capsys, "check", "x.keras") == (130, "", "parity: interrupted\n")
+
+
+@pytest.mark.parametrize(
+    ("left_with", "code", "said"), [(None, 0, ""), (1, 1, ""), ("no more", 2, "parity: no more\n")]
+)
+def test_an_exit_in_between_has_a_code_that_is_a_number(capsys, monkeypatch, left_with, code, said):
+    def leaves(options):
+        raise SystemExit(left_with)
+
+    monkeypatch.setattr(cli, "_check", leaves)
+    assert run(capsys, "check", "x.keras") == (code, "", said)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["sweep", "relu"], "this needs rich, which is not installed; accepted: pip install rich"),
+        (["check", f"{HERE}:good"], "the report needs rich, which is not installed: pip install 'refnet[keras]'"),
+    ],
+)
+def test_a_missing_package_is_one_sentence(words, said):
+    code = "import sys; sys.modules['rich'] = None; from parity.cli import main; sys.exit(main(sys.argv[1:]))"
+    done = subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"parity: {said}\n")
 
 
 def test_too_little_memory_is_one_sentence(keras, capsys, monkeypatch):

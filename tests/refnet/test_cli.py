@@ -249,6 +249,26 @@ def test_a_warmup_that_keeps_nothing_fails(tmp_path, why):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("words", [("warmup",), ("explain", "relu")])
+def test_without_numba_what_must_be_compiled_is_one_sentence(words, tmp_path):
+    code = "import sys; sys.modules['numba'] = None; from refnet.cli import main; sys.exit(main(sys.argv[1:]))"
+    environment = {**os.environ, "REFNET_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("refnet: kernels are compiled by numba, which cannot be imported (")
+    assert done.stderr.endswith("); accepted: pip install numba\n")
+
+
+@pytest.mark.parametrize("words", [("explain",), ("explain", "relu"), ("warmup",)])
+def test_without_rich_what_prints_by_it_is_one_sentence(words, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rich", None)
+    for name in [name for name in sys.modules if name.startswith("rich.")]:
+        monkeypatch.delitem(sys.modules, name)
+    assert refused(capsys, *words) == "this needs rich, which is not installed; accepted: pip install rich"
+
+
 def test_version_and_no_command(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"refnet {refnet.__version__}\n"

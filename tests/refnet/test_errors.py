@@ -40,3 +40,11 @@ def test_every_error_is_listed():
 )
 def test_did_you_mean(found, accepted, hint):
     assert errors.did_you_mean(found, accepted) == hint
+
+
+@pytest.mark.parametrize("name", ["refnet.no_such", "parity", None])
+def test_a_module_of_ours_that_is_missing_is_no_package_to_install(name):
+    error = ModuleNotFoundError(name=name)
+    with pytest.raises(ModuleNotFoundError) as caught:
+        errors.missing(error)
+    assert caught.value is error

@@ -42,6 +42,13 @@ def slow(x):
     return off_by_one(x)
 
 
+def stuck(x):
+    """As `right` from 0 up, and never done with any other chunk."""
+    if x[0] != 0:
+        time.sleep(1000)
+    return right(x)
+
+
 def other_dtype(x):
     return x.astype(np.float64)
 

@@ -179,6 +179,8 @@ def test_a_runner_that_lacks_all_is_an_error(capsys, monkeypatch):
         (["tanh", "--exhaustive", "--dtype", "float64"], "float64 has 2**64 inputs"),
         (["tanh", "--jobs", "0"], "--jobs 0 is not accepted; accepted: 1 or more"),
         (["tanh", "--jobs", "2", "--scheduler", "tcp://h:1"], "--jobs and --scheduler exclude each other"),
+        (["tanh", "--scheduler", ""], "--scheduler '' is not accepted; accepted: an address, as tcp://host:8786"),
+        (["tanh", "--json", ""], "it is a folder; accepted: a file in a folder that can be written to"),
         (["tanh", "--samples", "40"], "--samples 40 is not accepted"),
         (["tanh", "--seed", "-1"], "--seed -1 is not accepted"),
         (["tanh", "--max-ulp", "-1"], "--max-ulp -1.0 is not accepted"),
@@ -188,6 +190,7 @@ def test_a_runner_that_lacks_all_is_an_error(capsys, monkeypatch):
         (["elu(1)(2)"], "activation 'elu(1)(2)' cannot be read; accepted: name(parameter=value, ...)"),
         (["elu(1).relu(2)"], "activation 'elu(1).relu(2)' cannot be read"),
         (["elu(alpha=1, alpha=2)"], "activation 'elu(alpha=1, alpha=2)' cannot be read"),
+        (['elu(**{"alpha": 1})'], "cannot be read; accepted: name(parameter=value, ...)"),
         (["elu(" + "-" * 5000 + "1)"], "cannot be read"),
     ],
 )

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
+import multiprocessing
 import os
 import re
 import signal
@@ -20,7 +22,7 @@ import refnet
 from parity.sweep import job, pool, tally
 from parity.sweep.run import Where, sweep
 from refnet.errors import ArgumentError
-from tests.parity.sweep.common import ROOT, half_task
+from tests.parity.sweep.common import PLANTED, ROOT, half_task
 
 
 def total(results):
@@ -85,6 +87,42 @@ def test_workers_end_when_their_parent_is_killed():
     while any(map(runs, workers)) and time.monotonic() < end:
         time.sleep(0.05)
     assert not any(map(runs, workers))
+
+
+@pytest.mark.parametrize("whom", ["all", "parent"])
+def test_an_interrupt_ends_all_processes_at_once_and_keeps_what_is_done(tmp_path, whom):
+    words = ["sweep", "relu", "--exhaustive", "--jobs", "2", "--runner", f"{PLANTED}:stuck"]
+    code = (
+        "import signal, sys\n"
+        "from parity.cli import main\n"
+        "if __name__ == '__main__':\n"
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where what runs the tests ignores it\n"
+        f"    sys.exit(main({[*words, '--checkpoints', str(tmp_path)]!r}))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    end = time.monotonic() + 120
+    while not list(tmp_path.glob("*.json")) and time.monotonic() < end:
+        time.sleep(0.05)
+    time.sleep(1)  # the process that was done with its chunk has the next one
+    (os.killpg if whom == "all" else os.kill)(process.pid, signal.SIGINT)  # a terminal's Ctrl-C reaches them all
+    try:
+        _, said = process.communicate(timeout=20)  # until the last process has closed its stderr
+        assert (process.returncode, said) == (130, "parity: interrupted\n")
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    (kept,) = tmp_path.glob("*.json")
+    assert json.loads(kept.read_text())["done"] == [0]
+
+
+def test_a_caller_who_leaves_waits_for_no_process():
+    task = dataclasses.replace(half_task(), runner=f"{PLANTED}:stuck")
+    results = pool.processes(task, job.chunks(task), 2)
+    assert next(results)["start"] == 0
+    results.close()
+    assert not multiprocessing.active_children()
 
 
 def test_the_environment_is_left_as_it_was(monkeypatch):

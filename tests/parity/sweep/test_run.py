@@ -63,6 +63,15 @@ def test_the_engine_is_correctly_rounded_on_all_inputs_of_sixteen_bits(name, dty
     assert (tally.misrounded_count, tally.out_of_range, tally.out_of_order, tally.wrong_zero) == (0, 0, 0, 0)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "alpha"),
+    [("float32", 1e39), ("float32", -1e39), ("float64", float("inf")), ("float64", float("-inf")), ("float16", 1e6)],
+)
+def test_elu_is_right_where_alpha_is_infinite_or_the_dtype_makes_it_so(dtype, alpha):
+    tally = sweep(task_for(activations.elu.with_parameters(alpha=alpha), dtype, "refnet", samples=10)).tally
+    assert (tally.misrounded_count, tally.out_of_range, tally.out_of_order, tally.wrong_zero) == (0, 0, 0, 0)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_sampled_sweep_takes_as_many_inputs_as_asked_for_and_the_places(dtype):
     task = task_for(activations.REGISTRY["relu6"], dtype, "refnet", samples=12)

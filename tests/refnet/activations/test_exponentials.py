@@ -65,6 +65,8 @@ ENDS = [-math.inf, -2.0, -1e-7, -0.0, 0.0, 1e-7, 2.0, math.inf, math.nan]
         ("celu", {"alpha": -0.0}, [-0.0] * 4 + ENDS[4:]),
         ("celu", {"alpha": math.inf}, ENDS),
         ("celu", {"alpha": -math.inf}, ENDS),
+        ("elu", {"alpha": math.inf}, [-math.inf] * 3 + ENDS[3:]),
+        ("elu", {"alpha": -math.inf}, [math.inf] * 3 + [0.0, -0.0] + ENDS[5:]),
         ("squareplus", {"b": math.inf}, [math.nan] + [math.inf] * 7 + [math.nan]),
         ("squareplus", {"b": -math.inf}, [math.nan] * 9),
     ],
@@ -81,6 +83,30 @@ def test_a_parameter_at_its_end_may_be_so_by_rounding():
     for alpha, expected in ((1e-50, [0.0, 2.0]), (-1e-50, [0.0, 2.0]), (1e39, x)):
         np.testing.assert_array_equal(activations.celu(x, alpha=alpha), expected)
     np.testing.assert_array_equal(activations.squareplus(x, b=1e39), [math.inf, math.inf])
+    np.testing.assert_array_equal(activations.elu(x, alpha=1e39), [-math.inf, 2.0])
+
+
+@pytest.mark.parametrize("alpha", [math.inf, -math.inf])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_elu_with_an_infinite_alpha_from_0_down(alpha, dtype):
+    """The least number below 0, and either 0, by the kernel, the NumPy reading and what the block says of it."""
+    block = activations.elu.with_parameters(alpha=alpha)
+    x = np.array([-np.finfo(dtype).smallest_subnormal, -0.0, 0.0, math.nan], dtype)
+    expected = np.array([-alpha, math.copysign(0.0, -alpha), math.copysign(0.0, alpha), math.nan], dtype)
+    assert bits(block(x)) == bits(block.numpy(x)) == bits(expected)
+    assert bits(np.float64(block.negative_zero)) == bits(np.float64(expected[1]))
+    assert (block.kinks, block.limits) == ((0.0,), {-math.inf: -alpha, math.inf: math.inf})
+
+
+@pytest.mark.parametrize("alpha", [2.0, 0.0, -0.0, -2.0])
+def test_elu_of_negative_0_is_alpha_times_it(alpha):
+    assert bits(activations.elu.with_parameters(alpha=alpha).negative_zero) == bits(alpha * -0.0)
+
+
+def test_slope_of_elu_with_an_infinite_alpha():
+    for alpha in (math.inf, -math.inf):
+        slope = activations.elu.with_parameters(alpha=alpha).slope(np.array(ENDS, np.float32))
+        np.testing.assert_array_equal(slope, [alpha] * 5 + [1.0] * 3 + [math.nan])
 
 
 def test_slope_of_celu_with_alpha_at_its_end():

@@ -41,6 +41,8 @@ class Broken:
         (np.array([1.5], np.float16), np.float16),
         (np.array([1.5], ">f8"), np.float64),
         (np.array([1.5], ">f4"), np.float32),
+        (np.array([1.5], np.longdouble), np.float64),
+        (np.longdouble(1.5), np.float64),
     ],
 )
 def test_dtypes(given, dtype):
@@ -58,6 +60,9 @@ def test_dtypes(given, dtype):
         (np.array([None]), DTypeError, "here: input of dtype object"),
         (np.array(["2024-01-01"], "M8[D]"), DTypeError, "here: input of dtype datetime64"),
         (Broken(), DTypeError, "here: input of type Broken is not accepted; accepted: real numbers"),
+        pytest.param(10**400, DTypeError, "here: input of an integer beyond 64 bits is not accepted", id="10**400"),
+        ([0, -(2**64)], DTypeError, "integer beyond 64 bits is not accepted; accepted: real numbers up to 64 bits"),
+        ([0, None], DTypeError, "here: input of type list is not accepted; accepted: real numbers"),
         ([[1.0], [1.0, 2.0]], ShapeError, "here: input is ragged; accepted: rows of one length"),
     ],
 )
@@ -70,6 +75,14 @@ def test_refusals(given, error, message):
 @pytest.mark.filterwarnings("error")
 def test_numbers_beyond_float32_are_infinite_without_a_warning():
     np.testing.assert_array_equal(as_floating([1e39, -1e300, 1e-60], "here"), np.float32([math.inf, -math.inf, 0.0]))
+
+
+@pytest.mark.filterwarnings("error")
+def test_long_double_is_rounded_to_float64_without_a_warning():
+    wide = np.array([np.finfo(np.longdouble).max, 1, -1]) / np.longdouble(3)
+    np.testing.assert_array_equal(as_floating(wide[1:], "here"), np.float64(wide[1:]))
+    if np.finfo(np.longdouble).maxexp > 1024:
+        assert as_floating(wide, "here")[0] == math.inf
 
 
 def test_narrow_rounds_to_bfloat16_once():

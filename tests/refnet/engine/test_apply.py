@@ -4,6 +4,7 @@ import dataclasses
 import gc
 import threading
 import weakref
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -157,6 +158,48 @@ def test_out_may_be_strided():
 def test_a_bad_out_is_refused(out, error, name):
     with pytest.raises(error, match=f"^activation '{name}': out"):
         activations.get(name)(random(4), out=out)
+
+
+MEMORY = np.zeros(64, np.float32)
+LAYOUTS = {
+    "stride 0": ((2, 3), (0, 4)),
+    "a sliding window": ((2, 3), (4, 4)),
+    "half an item": ((4,), (2,)),
+    "backwards over itself": ((3, 2), (-4, 4)),
+    "interleaved, and met at one place": ((4, 3), (8, 12)),
+    "reversed": ((2, 3), (-12, -4)),
+    "Fortran's": ((2, 3), (4, 8)),
+    "strided": ((2, 3), (28, 8)),
+    "interleaved": ((3, 2), (8, 12)),
+    "one of an axis": ((1, 3), (0, 4)),
+    "none of an axis": ((0, 3), (0, 0)),
+}
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "softmax"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_an_out_whose_elements_share_memory_is_refused(layout, name):
+    shape, strides = LAYOUTS[layout]
+    out = np.lib.stride_tricks.as_strided(MEMORY[32:], shape, strides)
+    x = random(*shape)
+    starts = [sum(i * s for i, s in zip(place, strides, strict=True)) for place in np.ndindex(*shape)]
+    shared = any(0 < b - a < 4 or b == a for a, b in pairwise(sorted(starts)))
+    if shared:
+        with pytest.raises(
+            ArgumentError, match=f"^activation '{name}': elements of out share memory; accepted: an arr"
+        ):
+            activations.get(name)(x, out=out)
+    else:
+        assert activations.get(name)(x, out=out) is out
+        assert out.tobytes() == activations.get(name)(x).tobytes()
+
+
+def test_a_giant_out_that_shares_memory_is_refused_without_counting():
+    x = np.broadcast_to(np.float32(1), (1 << 20, 1 << 20))
+    for strides in ((0, 0), (4, 4), (0, 4)):
+        out = np.lib.stride_tricks.as_strided(MEMORY, x.shape, strides)
+        with pytest.raises(ArgumentError, match="elements of out share memory"):
+            activations.relu(x, out=out)
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "gelu", *BY_ROWS])

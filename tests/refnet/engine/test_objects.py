@@ -24,7 +24,7 @@ print(compile_count(), "numba" in sys.modules, y.tolist(), cache_folder())
 """
 
 
-def first_use(cache: Path, code: str = FIRST, **environment: str) -> list[str]:
+def first_use(cache: Path | str, code: str = FIRST, **environment: str) -> list[str]:
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "REFNET_CACHE_DIR": str(cache), **environment},
@@ -62,6 +62,39 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path):
 
     assert first_use(blocked)[0] != "0"
     assert blocked.read_text() == "a file where the folder should be"
+
+
+def test_a_cache_in_the_home_of_nobody_is_no_error(tmp_path):
+    code = (
+        f"import os; os.chdir({str(tmp_path)!r})\n{FIRST}from refnet.engine.objects import unkept; print(unkept()[0])"
+    )
+    count, _, rest = first_use("~nosuchuser/x", code)
+    assert int(count) > 0
+    said = "REFNET_CACHE_DIR is '~nosuchuser/x', and that user has no home here; accepted: the path of a folder\n"
+    assert rest.endswith(said)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_what_is_no_file_in_the_place_of_an_entry_is_not_read(tmp_path):
+    first_use(tmp_path)
+    entry = next(tmp_path.rglob("relu-float32-fixed.o"))
+    entry.unlink()
+    os.mkfifo(entry)  # to open it is to wait for a writer
+
+    assert first_use(tmp_path)[0] == "1"
+    assert entry.is_file()
+
+
+def test_without_numba_a_kernel_that_is_not_kept_is_one_sentence(tmp_path):
+    code = """
+import sys; sys.modules["numba"] = None
+from refnet import activations, errors
+try: activations.relu([1.0])
+except errors.UnsupportedError as error: print(0, 0, error)
+"""
+    said = first_use(tmp_path, code)[2]
+    assert said.startswith("kernels are compiled by numba, which cannot be imported (")
+    assert said.endswith("); accepted: pip install numba\n")
 
 
 @pytest.mark.parametrize(("mask", "mode"), [(0o000, 0o644), (0o022, 0o644), (0o077, 0o600)])

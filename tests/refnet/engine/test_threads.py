@@ -31,7 +31,20 @@ def test_the_default_is_what_the_process_may_use():
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"), [("3", "3"), ("none", "REFNET_NUM_THREADS"), ("0", "REFNET_NUM_THREADS")]
+    ("given", "expected"),
+    [
+        ("3", "3"),
+        ("003", "3"),
+        ("1" + "0" * 5000, "1" + "0" * 17),
+        *(
+            (bad, f"REFNET_NUM_THREADS: accepted: an integer of at least 1, found {bad!r}")
+            for bad in ("none", "0", "-1")
+        ),
+        (
+            "x" * 5000,
+            f"REFNET_NUM_THREADS: accepted: an integer of at least 1, found '{'x' * 60}'... (5000 characters)",
+        ),
+    ],
 )
 def test_the_environment_counts(given, expected):
     code = "from refnet.engine import threads\ntry: print(threads.get_num_threads())\nexcept ValueError as e: print(e)"
@@ -42,7 +55,32 @@ def test_the_environment_counts(given, expected):
         text=True,
         check=True,
     )
-    assert done.stdout.startswith(expected)
+    assert done.stdout == f"{expected}\n"
+
+
+USES = """
+import numpy as np, refnet
+from refnet import activations, layers
+model = refnet.Sequential([refnet.Input((2,)), layers.Dense(3)])
+small = np.zeros((1, 2), np.float32)
+for use in (lambda: activations.relu(small), lambda: activations.relu([1]), lambda: model(small)):
+    try: use()
+    except refnet.errors.ArgumentError as error: print(error)
+refnet.set_num_threads(1)
+print(activations.relu(small).tolist(), model(small).shape)
+"""
+
+
+def test_a_bad_variable_is_refused_where_a_call_is_too_small_to_need_it():
+    done = subprocess.run(
+        [sys.executable, "-c", USES],
+        env={**os.environ, "REFNET_NUM_THREADS": "abc"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    said = "REFNET_NUM_THREADS: accepted: an integer of at least 1, found 'abc'\n"
+    assert done.stdout == f"{3 * said}[[0.0, 0.0]] (1, 3)\n"
 
 
 def test_an_empty_variable_is_none(monkeypatch):

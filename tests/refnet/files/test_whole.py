@@ -24,6 +24,30 @@ def test_others_may_read_it_as_any_new_file(tmp_path):
     assert (tmp_path / "file").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path, there):
+    (tmp_path / "far").mkdir()
+    target, link, middle = tmp_path / "far" / "file", tmp_path / "link", tmp_path / "middle"
+    link.symlink_to("middle")
+    middle.symlink_to("far/file")
+    if there:
+        target.write_text("before")
+    whole.require_writable(link)
+    whole.write(link, "after")
+
+    assert target.read_text() == "after"
+    assert link.is_symlink()
+    assert middle.is_symlink()
+    assert [path.name for path in target.parent.iterdir()] == ["file"]
+
+
+def test_a_link_to_where_nothing_can_be_written_is_refused(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to("none/file")
+    with pytest.raises(FileError, match="its folder does not exist"):
+        whole.require_writable(link)
+
+
 FAILURES = [OSError(errno.ENOSPC, "No space left on device"), ValueError("x"), KeyboardInterrupt()]
 
 

@@ -108,6 +108,7 @@ def test_array_likes():
         (b"abc", "input is text (bytes)"),
         ([["a", "b"]], "input of text (<U1)"),
         (np.zeros((3, 5), complex), "input of complex numbers (complex128)"),
+        ([[10**400]], "input of an integer beyond 64 bits is not accepted"),
         (np.zeros((3, 5), object), "input of Python objects"),
         ([[1, None]], "input of Python objects"),
         (None, "input of type NoneType"),

@@ -234,6 +234,13 @@ def test_refnet_does_not_train():
             layer(X, training=True)
 
 
+def test_no_mask_is_taken_as_in_keras():
+    for layer in (layers.Dense(2), layers.ReLU(), layers.Softmax(), refnet.Sequential([layers.Dense(2)], name="m")):
+        np.testing.assert_array_equal(layer(X, training=False, mask=None), layer(X))
+    with pytest.raises(ArgumentError, match=r"^Sequential 'm': a mask is given; accepted: None, since only"):
+        layer(X, mask=np.ones(3, bool))
+
+
 def test_layers_of_ones_own():
     class Double(Layer):
         def call(self, x):

@@ -32,7 +32,7 @@ def test_shapes_are_checked_before_anything_runs(model):
         model.predict(X[:, :4], batch_size=2)
 
 
-@pytest.mark.parametrize("verbose", ["x", 3, True, None, -1])
+@pytest.mark.parametrize("verbose", ["x", 3, True, None, -1, np.array([1, 2]), [1]])
 def test_verbose_values_that_are_refused(model, verbose):
     with pytest.raises(ArgumentError, match=r"^Sequential 'm': verbose is "):
         model.predict(X, verbose=verbose)
