@@ -284,8 +284,8 @@ def _support(gap: NDArray[Any], low: NDArray[Any]) -> tuple[NDArray[Any], NDArra
 
 
 def _in_doubt(k: Any, excess: Any) -> Any:
-    """Return where the error of `_excess` could be a part in 2^54 (see `refnet.engine.sparsemax`)."""
-    return absolute(excess) < k * k * k * 2.0**-50
+    """Return where the error of `_excess` could be a part in 2^55 (see `refnet.engine.sparsemax`)."""
+    return absolute(excess) < k * k * k * 2.0**-48
 
 
 def _excess(k: Any, score: Any, score_low: Any, total: Any, total_low: Any) -> Any:

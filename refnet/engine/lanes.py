@@ -204,14 +204,8 @@ class _Code:
         addresses: list[Any],
         more: list[Number],
     ) -> None:
-        self.builder, self.loop, self.lanes, self.mask, self.streaming, self.more = (
-            builder,
-            loop,
-            lanes,
-            mask,
-            streaming,
-            more,
-        )
+        self.builder, self.loop, self.more = builder, loop, more
+        self.lanes, self.mask, self.streaming = lanes, mask, streaming
         asked, ends = addresses[: len(loop.ahead)], addresses[len(loop.ahead) :]
         self.asked = [*zip(asked, loop.ahead, strict=True)]
         self.table = None if loop.lookup is None else ends.pop()

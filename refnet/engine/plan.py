@@ -26,7 +26,7 @@ from refnet.engine.machine import machine
 from refnet.engine.objects import name_of
 from refnet.engine.pack import pack, panel_columns, unit_columns
 from refnet.engine.records import ARRAY_CLASS, CODE, COLUMNS, DTYPE, MOST, PYTHON, SCRATCH, SHAPE, TABLE
-from refnet.engine.table import ACTIVATION_WORK, FIRST, KERNEL, MATMUL, work_size
+from refnet.engine.table import ACTIVATION_WORK, FIRST, KERNEL, MATMUL, WORDS, work_size
 from refnet.engine.threads import require_valid
 from refnet.engine.workers import Ticket, team
 from refnet.errors import ShapeError
@@ -98,7 +98,7 @@ class Chain:
         count = self._place(rows, buffer)
         work_numbers = max([0, *(work_size(row[3]) for row in rows if row[0] == KERNEL)])
         self.scratch_bytes = count * buffer + 8 * work_numbers + 64
-        head = [len(rows), self.tile, count * buffer, *[0] * (COLUMNS - 3)]
+        head = [len(rows), self.tile, count * buffer, *[0] * (WORDS - 3)]
         self.parallel_rows = max(1, -(-PARALLEL_WORK // max(1, self.work)))
         self.long_rows = max(1, LONG_WORK // max(1, self.work) // self.tile) * self.tile
         self.table = np.array([head, *rows], dtype=np.int64)
@@ -106,7 +106,7 @@ class Chain:
         # By columns nobody may write where another thread still reads, so a buffer rests for a step.
         buffer = -(-COLUMN_ROWS * widest * dtype.itemsize // 64) * 64
         self.column_bytes = buffer * self._place(rows, buffer, rest=1)
-        self.column_table = np.array([head, *rows, [0] * COLUMNS], dtype=np.int64)
+        self.column_table = np.array([head, *rows, [0] * WORDS], dtype=np.int64)
         self.by_columns = min(widths) > 0 and _cost_by_columns(self.units) < 0.9 * self.work
         self.walk = walk_door(dtype.name)
         self._free: list[tuple[int, NDArray[np.uint8]]] = []

@@ -1,4 +1,4 @@
-"""How a Plan's steps are laid out as int64 for the compiled walk: one row of `COLUMNS` numbers each.
+"""How a Plan's steps are laid out as int64 for the compiled walk: one row of `WORDS` numbers each.
 
 Row 0 is the head: number of steps, rows in a tile, offset of the work space in the scratch memory. Every further row is
 a step: operation, source, target, width in, width out, address of the packed weight or of the kernel, address of the
@@ -12,7 +12,10 @@ chain; a chain has `FIRST` at both ends.
 
 from __future__ import annotations
 
-COLUMNS = 8
+#: Numbers of a row of the table.
+WORDS = 8
+
+#: Kinds of steps.
 MATMUL, KERNEL = 0, 1
 FIRST = -1
 

@@ -16,7 +16,7 @@ from refnet.engine.handover import wait
 from refnet.engine.intrinsics import call_kernel, data_of, load_int64
 from refnet.engine.machine import machine
 from refnet.engine.pack import panel_columns, unit_columns
-from refnet.engine.table import COLUMNS, FIRST, MATMUL
+from refnet.engine.table import FIRST, MATMUL, WORDS
 from refnet.engine.vectors import NUMBERS
 from refnet.engine.workers import DONE, NEXT, SHARED
 
@@ -45,7 +45,7 @@ def walk(dtype: str) -> Any:
         for row in range(first, last, tile):
             rows = min(tile, last - row)
             for i in range(steps):
-                step = table + (i + 1) * COLUMNS * 8
+                step = table + (i + 1) * WORDS * 8
                 inner, columns = load_int64(step, 3), load_int64(step, 4)
                 a = place(load_int64(step, 1), scratch, inputs, row * inner * size)
                 b = place(load_int64(step, 2), scratch, outputs, row * columns * size)
@@ -88,7 +88,7 @@ def walk_columns(dtype: str) -> Any:
         first = unit * width
         last = first + width if unit + 1 < units else columns
         product(a, load_int64(step, 5), b, rows, inner, columns, load_int64(step, 6), first, last)
-        step += COLUMNS * 8
+        step += WORDS * 8
         if load_int64(step, 7) == end:  # an activation that has no unit of its own
             c = place(load_int64(step, 2), shared, outputs, 0)
             for r in range(rows):
@@ -100,7 +100,7 @@ def walk_columns(dtype: str) -> Any:
         work = scratch + load_int64(table, 2)
         before = 0
         for i in range(1, load_int64(table, 0) + 1):
-            step = table + i * COLUMNS * 8
+            step = table + i * WORDS * 8
             end = load_int64(step, 7)
             if end > before:
                 wait(ticket, DONE, before)

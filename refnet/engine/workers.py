@@ -24,7 +24,7 @@ from refnet.engine import threads
 from refnet.engine.capi import DATA
 from refnet.engine.forward import six_words, walk_code
 from refnet.engine.objects import native
-from refnet.engine.table import ACTIVATION_WORK, COLUMNS, FIRST, KERNEL, work_size
+from refnet.engine.table import ACTIVATION_WORK, FIRST, KERNEL, WORDS, work_size
 
 __all__ = ["HANDOVER", "Ticket", "address_of", "handover_code", "share_kernel", "team"]
 
@@ -164,7 +164,7 @@ def share_kernel(
     """
     part = max(-(-rows // (PARTS * count)), PART_NUMBERS // max(1, *widths))
     part = -(-part // 16) * 16 if max(widths) == 1 else part  # whole cache lines
-    head, step = (1, part, *[0] * (COLUMNS - 2)), (KERNEL, FIRST, FIRST, *widths, *kernel, 0)
+    head, step = (1, part, *[0] * (WORDS - 2)), (KERNEL, FIRST, FIRST, *widths, *kernel, 0)
     table = np.array((head, step), np.int64)
     walk = walk_code("float32" if x.itemsize == 4 else "float64")
     ticket = Ticket(count, 8 * work_size(max(widths)), (walk, address_of(table)))

@@ -108,20 +108,19 @@ def test_a_function_that_leaves_gives_no_verdict(monkeypatch):
         own("leaves", lambda x: sys.exit(0), monkeypatch)(TANH, X)
 
 
-def test_a_module_that_leaves_gives_no_verdict(tmp_path, monkeypatch):
-    (tmp_path / "port_that_leaves.py").write_text("import sys\nsys.exit(0)\n")
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("port_that_leaves", "import sys\nsys.exit(0)\n", "SystemExit: 0"),
+        ("port_that_fails", "1 / 0\n", "ZeroDivisionError: "),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_named(name, text, reason, tmp_path, monkeypatch):
+    (tmp_path / f"{name}.py").write_text(text)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    with pytest.raises(ArgumentError, match=r"'port_that_leaves' cannot be imported \(SystemExit: 0\)"):
-        runners.get("port_that_leaves:f")
-
-
-def test_a_module_that_fails_is_named(tmp_path, monkeypatch):
-    (tmp_path / "port_that_fails.py").write_text("1 / 0\n")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    with pytest.raises(ArgumentError, match=r"'port_that_fails' cannot be imported \(ZeroDivisionError: "):
-        runners.get("port_that_fails:f")
+    with pytest.raises(ArgumentError, match=rf"'{name}' cannot be imported \({reason}"):
+        runners.get(f"{name}:f")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ import pytest
 from refnet import activations
 from refnet.engine.forward import activation_kernel, walk_code
 from refnet.engine.pack import pack
+from refnet.engine.plan import Plan
 from refnet.engine.table import FIRST, KERNEL, MATMUL
+from refnet.layers.operations import Activate, Matmul
 
 SECOND = FIRST - 1
 
@@ -47,8 +49,8 @@ def test_steps_read_and_write_any_array_of_the_call(dtype, rows):
     start = -(-scratch.ctypes.data // 64) * 64
     walk(table.ctypes.data, *map(ctypes.addressof, lists), 0, rows, start)
 
-    product = a @ v
-    np.testing.assert_allclose(outputs[0][:rows], np.maximum(product, 0), rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(outputs[1][:rows], np.tanh(product), rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(outputs[2][:rows], b @ w, rtol=1e-5, atol=1e-4)
+    chains = [[Matmul(v, None), Activate(activations.get(name))] for name in ("relu", "tanh")]
+    expected = [Plan(chain, 5, dtype)(a) for chain in chains] + [Plan([Matmul(w, None)], 30, dtype)(b)]
+    for found, alone in zip(outputs, expected, strict=True):
+        assert found[:rows].tobytes() == alone.tobytes()
     assert all((output[rows] == 7.0).all() for output in outputs)
