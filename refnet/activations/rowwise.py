@@ -241,10 +241,10 @@ def _over_threshold(x: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     gap, low = where(near, gap, -2.0), where(near, low, 0.0)
     top = x == highest
     gap, low = where(top, 0.0, gap), where(top, 0.0, low)
-    k, total, total_low, doubtful = _support(gap, low)
+    k, total, total_low = _support(gap, low)
     excess = where(near | top, _excess(k, gap, low, total, total_low), -1.0)
-    doubtful |= _in_doubt(k, excess).any(axis=-1)
-    for place in map(tuple, np.argwhere(doubtful)):
+    # The entry that decides between k and k + 1 has the same excess over the sums of both.
+    for place in map(tuple, np.argwhere(_in_doubt(k, excess).any(axis=-1))):
         if np.isfinite(highest[place][0]):
             k[place], excess[place] = _exactly_over_threshold(x[place])
     return k, excess
@@ -263,24 +263,21 @@ def _exactly_over_threshold(row: NDArray[Any]) -> tuple[float, list[float]]:
     return float(kept), [float(1 + kept * scores[i] - kept_total) if i in scores else -1.0 for i in range(row.size)]
 
 
-def _support(gap: NDArray[Any], low: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Return how many entries sparsemax keeps, their sum as a pair, and in which rows that is in doubt."""
+def _support(gap: NDArray[Any], low: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return how many entries sparsemax keeps, and their sum as a pair."""
     order = np.argsort(-gap, axis=-1, kind="stable")
     score, score_low = np.take_along_axis(gap, order, -1), np.take_along_axis(low, order, -1)
     total = total_low = np.zeros_like(gap[..., 0])
     kept = [np.ones_like(total), total, total_low]
-    doubtful = np.zeros(total.shape, bool)
     for k in range(1, gap.shape[-1] + 1):
         last, last_low = score[..., k - 1], score_low[..., k - 1]
         total, carried = two_sum(total, last)
         total_low = total_low + (carried + last_low)
-        excess = _excess(k, last, last_low, total, total_low)
-        inside = excess > 0.0
-        doubtful |= _in_doubt(float(k), excess)
+        inside = _excess(k, last, last_low, total, total_low) > 0.0
         if not inside.any():
             break
         kept = [where(inside, now, then) for now, then in zip((float(k), total, total_low), kept, strict=True)]
-    return kept[0][..., None], kept[1][..., None], kept[2][..., None], doubtful
+    return kept[0][..., None], kept[1][..., None], kept[2][..., None]
 
 
 def _in_doubt(k: Any, excess: Any) -> Any:

@@ -96,6 +96,14 @@ def test_where_an_entry_and_the_threshold_cancel(highest, near):
         np.testing.assert_array_equal(found == 0.0, expected == 0.0)
 
 
+def test_what_was_put_aside_counts_for_those_in_doubt_after_it():
+    """Of four candidates the first goes at once; the third is in doubt then, and stays."""
+    row = np.append(np.array([0.875, 2.425, 1.4]) * 2.0**-42, 1.0)
+    found, expected = sparsemax(row), np.array(in_fractions(row))
+    np.testing.assert_array_max_ulp(found, expected, 1)
+    assert (expected > 0.0).tolist() == [False, True, True, True]
+
+
 def test_long_rows_that_cancel():
     rng = np.random.default_rng(8)
     for count in (16, 17, 100, 1000):
