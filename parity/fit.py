@@ -52,6 +52,8 @@ class Fit:
         From the interval to what the polynomials are in.
     adapted : bool
         Whether a quotient of degrees 6 and 7 is kept as `adapted` gives both, with the logarithm of its factor.
+    monic : bool
+        Whether a quotient is reduced so that the denominator begins with 1: that saves a product.
     """
 
     place: str
@@ -64,6 +66,7 @@ class Fit:
     below: int = 0
     variable: Callable[[Any], Any] = lambda x: x
     adapted: bool = False
+    monic: bool = False
 
 
 def _exp_rest(r: Any, terms: int) -> Any:
@@ -89,6 +92,19 @@ def _log_rest(z: Any, terms: int) -> Any:
     return (mp.log((1 + s) / (1 - s)) - mp.fsum(2 * s ** (2 * k + 1) / (2 * k + 1) for k in range(terms))) / s ** (
         2 * terms + 1
     )
+
+
+def _log1p_share(x: Any) -> Any:
+    """Return log(1 + x) / x."""
+    return mp.log1p(x) / x if x > SMALL else 1 - x / 2
+
+
+def _tanh_gap(a: Any) -> Any:
+    """Return (a - tanh(a)) / a^3, of which a small a takes twice its leading zeros."""
+    if a < SMALL:
+        return mp.mpf(1) / 3 - a * a * 2 / 15
+    with mp.workprec(mp.prec + 2 * max(0, -mp.frexp(a)[1])):
+        return (a - mp.tanh(a)) / a**3
 
 
 def _tail(t: Any, centre: int) -> Any:
@@ -146,6 +162,17 @@ def _tail_fit(place: str, most: float, degree: int, adapted: bool = False) -> Fi
 
 
 FITS = (
+    Fit(
+        "refnet.activations.sigmoids:TANH_GAP",
+        lambda t: _tanh_gap(_a(t, 60)),
+        mp.mpf(-1),
+        _t(12, 60),
+        5,
+        lambda t: 1 / _tanh_gap(_a(t, 60)),
+        below=6,
+        variable=lambda t: _a(t, 60) ** 2,
+        monic=True,
+    ),
     _tail_fit("refnet.activations.gaussians:TAIL_COARSE", 13, 6, adapted=True),
     Fit(f"{_PLAIN}:COTH", _coth, mp.mpf(0), SIXTEENTH**2, 1, lambda z: z * mp.sqrt(z) / 2),
     Fit(f"{_PLAIN}:EXP", lambda r: _exp_rest(r, 2), -SIXTEENTH, SIXTEENTH, 4, lambda r: r**2),
@@ -154,7 +181,7 @@ FITS = (
     Fit(f"{_PLAIN}:EXPM1", lambda r: _exp_rest(r, 2), -SIXTEENTH, SIXTEENTH, 5, lambda r: r),
     Fit(f"{_PLAIN}:LOG", lambda z: _log_rest(z, 1), mp.mpf(0), _LOG_SINGLE, 7, lambda z: z / 2),
     Fit(f"{_PLAIN}:LOG_UNIT", lambda z: _log_rest(z, 1), mp.mpf(0), _LOG_UNIT, 10, lambda z: z / 2),
-    Fit(f"{_PLAIN}:LOG_UNIT_36", lambda z: _log_rest(z, 1), mp.mpf(0), _LOG_UNIT, 5, lambda z: z / 2),
+    Fit(f"{_PLAIN}:LOG_UNIT_36", _log1p_share, mp.mpf(0), mp.mpf(1), 4, lambda x: 1 / _log1p_share(x), 0, 4, monic=True),
     _tail_fit(f"{_PLAIN}:TAIL", 14.6, 9),
     Fit(f"{_PAIRS}:EXP", lambda r: _exp_rest(r, 4), -HALF_LN2, HALF_LN2, 9, lambda r: r**4),
     Fit(f"{_PAIRS}:LOG", lambda z: _log_rest(z, 2), mp.mpf(0), _LOG_UNIT, 10, lambda z: z**2 / 2),
@@ -190,7 +217,8 @@ def coefficients(fit: Fit) -> list[tuple[float, ...]]:
         factor = float(mp.log(above[-1] / below[-1]))
         return [tuple(map(float, adapted(part))) for part in (above, below)] + [(factor,)]
     if fit.below:
-        return [tuple(map(float, part[::-1])) for part in (above, below)]
+        divisor = below[-1] if fit.monic else 1
+        return [tuple(float(each / divisor) for each in part[::-1]) for part in (above, below)]
     found: list[tuple[float, ...]] = []
     for power, value in enumerate(above):
         high = float(value)

@@ -226,16 +226,18 @@ def log1p(x: Any) -> Number:
     return select(x > -1.0, y, select(x == -1.0, x.constant(-inf), x.constant(nan)))
 
 
-def log1p_unit(x: Any, coefficients: tuple[float, ...] = LOG_UNIT) -> Number:
+def log1p_unit(x: Any) -> Number:
     """Return log(1 + x) = 2 artanh(x / (2 + x)) for 0 <= x <= 1: no exponent to take apart."""
     (x,) = numbers(x)
     s = over_sum(x, x.constant(2.0), x)
-    return s * fma(polynomial(coefficients, s * s), s * s, 2.0)
+    return s * fma(polynomial(LOG_UNIT, s * s), s * s, 2.0)
 
 
 def log1p_unit_coarse(x: Any) -> Number:
-    """Return the same to 2^-36 of it."""
-    return log1p_unit(x, LOG_UNIT_36)
+    """Return the same to 2^-36 of it, by a quotient of which nothing waits for the division but what comes after."""
+    (x,) = numbers(x)
+    above, below = (polynomial(part, x) for part in LOG_UNIT_36)
+    return x * above / below
 
 
 def normal_cdf(x: Any) -> Number:

@@ -29,6 +29,7 @@ def test_the_engine_has_these_coefficients(fit):
 def test_the_polynomial_is_as_good_as_its_use_needs(fit):
     tested = {
         "TAIL_COARSE": -39.0,
+        "TANH_GAP": -39.0,
         "EXP_45": -45.0,
         "EXP_36": -36.0,
         "LOG_UNIT_36": -36.0,
