@@ -114,7 +114,7 @@ def log_softmax(x: Any, highest: Any, term: Any, share: Any) -> Any:
     >>> activations.log_softmax([[1.0, 2.0, 30.0]])
     array([[-2.900000e+01, -2.800000e+01, -9.458066e-13]], dtype=float32)
     """
-    return where(x == highest, term - 1.0, x - highest) - share
+    return seldom(highest == inf, lambda: where(x == highest, term - 1.0, -inf), x - highest) - share
 
 
 def _glu_exact(m: Any, row: list[Any]) -> list[Any]:
