@@ -43,6 +43,9 @@ LITTLE = 2.0**-29
 #: Columns from which on rows go one by one.
 LONG = 64
 
+#: How many long rows are computed together at most, and how many rooms of the work space their terms may fill.
+TOGETHER, ROOMS = 16, 2
+
 #: Into how many parts the registers are divided (see `refnet.engine.lanes.over_lanes`).
 LIVE = 8
 
@@ -149,14 +152,18 @@ def senseless(top: float, equal: float) -> bool:
 
 
 def _one_by_one(reading: Reading, share: Reading, stored: str) -> Any:
-    """Return the function for long rows. The work space holds a row's terms, behind them the sums."""
+    """Return the function for long rows, up to `TOGETHER` at a time, whose shares are then found together.
+
+    The work space holds their terms, behind them for each row its highest entry and its rest, and in the same place its
+    share; then the sums.
+    """
 
     def terms_of(x: Number, top: Number) -> tuple[Number, ...]:
         term = _term(x, top)
         return term, term
 
-    def result(x: Number, term: Number, top: Number, rest: Number) -> tuple[Number]:
-        return (reading(x, top, term, share(rest)),)
+    def result(x: Number, term: Number, top: Number, share: Number) -> tuple[Number]:
+        return (reading(x, top, term, share),)
 
     def add(sums: list[Number], values: list[Number]) -> list[Number]:
         return [sums[0] + values[0]]
@@ -164,20 +171,29 @@ def _one_by_one(reading: Reading, share: Reading, stored: str) -> Any:
     size = NUMBERS[stored][1]
     find_top, rest_of = top(stored), _rest(stored)
     find_terms = over_lanes(terms_of, (stored,), (WIDE,), 1, live=LIVE, fold=add, ahead=(False, True))
+    find_shares = over_lanes(lambda rest: (share(rest),), (WIDE,), (WIDE,), live=LIVE)
     find_results = over_lanes(result, (stored, WIDE), (stored,), 2, live=LIVE)
 
     @numba.njit(error_model="numpy")
     def run(x: int, y: int, rows: int, columns: int, work: int) -> None:
-        sums = work + 8 * room(columns)
-        for r in range(rows):
-            here, there = x + r * columns * size, y + r * columns * size
-            highest = find_top(here, columns)
-            spread(0.0, SUMS, sums)
-            find_terms(columns, (highest,), here + columns * size, there, here, work, sums)
-            rest = rest_of(here, columns, highest, work, sum_of(sums))
-            if rest != rest:
-                highest = nan
-            find_results(columns, (highest, rest), here, work, there)
+        together, length = max(1, min(TOGETHER, ROOMS * BLOCK // columns)), columns * size
+        tops = work + ROOMS * 8 * room(columns)
+        rests, sums = tops + 8 * TOGETHER, tops + 16 * TOGETHER
+        for first in range(0, rows, together):
+            count, here, there = min(together, rows - first), x + first * length, y + first * length
+            for r in range(count):
+                row, terms = here + r * length, work + 8 * r * columns
+                highest = find_top(row, columns)
+                spread(0.0, SUMS, sums)
+                find_terms(columns, (highest,), row + count * length, there + r * length, row, terms, sums)
+                rest = rest_of(row, columns, highest, terms, sum_of(sums))
+                store_float64(tops, r, nan if rest != rest else highest)
+                store_float64(rests, r, rest)
+            find_shares(count, 0, rests, rests)
+            for r in range(count):
+                row, terms = here + r * length, work + 8 * r * columns
+                numbers = load_float64(tops, r), load_float64(rests, r)
+                find_results(columns, numbers, row, terms, there + r * length)
 
     return run
 
