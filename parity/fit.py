@@ -181,7 +181,9 @@ FITS = (
     Fit(f"{_PLAIN}:EXPM1", lambda r: _exp_rest(r, 2), -SIXTEENTH, SIXTEENTH, 5, lambda r: r),
     Fit(f"{_PLAIN}:LOG", lambda z: _log_rest(z, 1), mp.mpf(0), _LOG_SINGLE, 7, lambda z: z / 2),
     Fit(f"{_PLAIN}:LOG_UNIT", lambda z: _log_rest(z, 1), mp.mpf(0), _LOG_UNIT, 10, lambda z: z / 2),
-    Fit(f"{_PLAIN}:LOG_UNIT_36", _log1p_share, mp.mpf(0), mp.mpf(1), 4, lambda x: 1 / _log1p_share(x), 0, 4, monic=True),
+    Fit(
+        f"{_PLAIN}:LOG_UNIT_36", _log1p_share, mp.mpf(0), mp.mpf(1), 4, lambda x: 1 / _log1p_share(x), 0, 4, monic=True
+    ),
     _tail_fit(f"{_PLAIN}:TAIL", 14.6, 9),
     Fit(f"{_PAIRS}:EXP", lambda r: _exp_rest(r, 4), -HALF_LN2, HALF_LN2, 9, lambda r: r**4),
     Fit(f"{_PAIRS}:LOG", lambda z: _log_rest(z, 2), mp.mpf(0), _LOG_UNIT, 10, lambda z: z**2 / 2),

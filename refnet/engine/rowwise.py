@@ -26,7 +26,7 @@ from refnet.engine.machine import machine
 from refnet.engine.rows import LANES, highest, spread, sum_of, top, total, total_apart
 from refnet.engine.table import APART, BLOCK
 from refnet.engine.trace import Number
-from refnet.engine.transposed import highest_of_rows, totals_of_rows, transpose
+from refnet.engine.transposed import highest_of_rows, rests_of_rows, transpose
 from refnet.engine.vectors import NUMBERS
 
 __all__ = ["LIVE", "WIDE", "by_length", "room", "rowwise", "senseless"]
@@ -110,15 +110,15 @@ def _result(reading: Reading) -> Callable[..., tuple[Number]]:
 
 
 @numba.njit(error_model="numpy")
-def _is_little(rest: float, columns: int) -> bool:
-    """Tell whether a row's sum without its 1 is so small that the 1 may have rounded it."""
-    return rest < LITTLE * (columns + 64)
+def _little(columns: int) -> float:
+    """Return below what a row's sum without its 1 is so small that the 1 may have rounded it."""
+    return LITTLE * (columns + 64)
 
 
 def _rest(stored: str) -> Any:
-    """Return ``rest(x, columns, top, terms, total)``: the sum of a row's terms without a highest one, which is 1.
+    """Return ``rest(x, columns, top, terms, rest)``: the sum of a row's terms without a highest one, which is 1.
 
-    ``total`` is the sum of all. Where little else is in it, adding the 1 has rounded that, and it is added up without.
+    Given is the sum of all, less 1. Where that is little, adding the 1 has rounded it, and it is added up without.
     An infinite highest entry takes everything; several of them, or nothing but -inf, have no limit: NaN. The terms of
     such rows are written anew.
     """
@@ -137,10 +137,10 @@ def _rest(stored: str) -> Any:
         return rest + (equal - 1.0)
 
     @numba.njit(error_model="numpy")
-    def rest(x: int, columns: int, top: float, terms: int, total: float) -> float:
+    def rest(x: int, columns: int, top: float, terms: int, rest: float) -> float:
         if abs(top) == inf:
             return infinite(x, columns, top, terms)
-        return without(terms, columns, x, top) if _is_little(total - 1.0, columns) else total - 1.0
+        return without(terms, columns, x, top) if rest < _little(columns) else rest
 
     return rest
 
@@ -186,7 +186,7 @@ def _one_by_one(reading: Reading, share: Reading, stored: str) -> Any:
                 highest = find_top(row, columns)
                 spread(0.0, SUMS, sums)
                 find_terms(columns, (highest,), row + count * length, there + r * length, row, terms, sums)
-                rest = rest_of(row, columns, highest, terms, sum_of(sums))
+                rest = rest_of(row, columns, highest, terms, sum_of(sums) - 1.0)
                 store_float64(tops, r, nan if rest != rest else highest)
                 store_float64(rests, r, rest)
             find_shares(count, 0, rests, rests)
@@ -224,7 +224,7 @@ def _in_blocks(reading: Reading, share: Reading, stored: str) -> Any:
                 start = r * columns
                 row, row_terms = here + start * size, terms + 8 * start
                 top = load_float64(work, start)
-                rest = rest_of(row, columns, top, row_terms, total(row_terms, columns))
+                rest = rest_of(row, columns, top, row_terms, total(row_terms, columns) - 1.0)
                 if rest != rest:
                     spread(nan, columns, work + 8 * start)
                 store_float64(of_rows, r, rest)
@@ -248,17 +248,17 @@ def _as_lanes(reading: Reading, share: Reading, stored: str) -> Any:
     rest_of = _rest(stored)
 
     to_columns, to_rows = transpose(stored, of_rows=True), transpose(stored, of_rows=False)
-    find_tops, find_totals = highest_of_rows(stored, together), totals_of_rows(together)
+    find_tops, find_rests = highest_of_rows(stored, together), rests_of_rows(together)
     find_terms = over_lanes(_terms, (stored, WIDE), (WIDE,), live=LIVE, ahead=(False, True), still=(1,))
     find_shares = over_lanes(lambda rest: (share(rest),), (WIDE,), (WIDE,), live=LIVE)
     find_results = over_lanes(_result(reading), (stored, WIDE, WIDE, WIDE), (stored,), live=LIVE, still=(1, 3))
 
     @numba.njit(error_model="numpy")
-    def rest_apart(x: int, columns: int, top: float, terms: int, total: float, row: int) -> float:
-        """Return the rest of a row whose terms stand in a column; ``row`` has room for them."""
+    def rest_apart(x: int, columns: int, top: float, terms: int, row: int) -> float:
+        """Return the rest, if little or NaN, of a row whose terms stand in a column; ``row`` has room for them."""
         for j in range(columns):
             store_float64(row, j, load_float64(terms, j * together))
-        rest = rest_of(x, columns, top, row, total)
+        rest = rest_of(x, columns, top, row, 0.0)
         for j in range(columns):
             store_float64(terms, j * together, load_float64(row, j))
         return rest
@@ -274,16 +274,14 @@ def _as_lanes(reading: Reading, share: Reading, stored: str) -> Any:
                 to_columns(x + line, length, columns - j, place, together * size)
         find_tops(work, columns, tops)
         find_terms(whole, 0, x + whole * size, y, work, tops, terms)
-        find_totals(terms, columns, rests)
-        for r in range(together):
-            total = load_float64(rests, r)
-            rest = total - 1.0
-            if rest != rest or _is_little(rest, columns):
-                row, top = x + r * length, load_float64(tops, r)
-                rest = rest_apart(row, columns, top, terms + 8 * r, total, shares)
-                if rest != rest:
-                    store_float64(tops, r, nan)
-            store_float64(rests, r, rest)
+        if find_rests(terms, columns, _little(columns), rests) > 0:
+            for r in range(together):
+                if not load_float64(rests, r) >= _little(columns):
+                    row, top = x + r * length, load_float64(tops, r)
+                    rest = rest_apart(row, columns, top, terms + 8 * r, shares)
+                    store_float64(rests, r, rest)
+                    if rest != rest:
+                        store_float64(tops, r, nan)
         find_shares(together, 0, rests, shares)
         find_results(whole, 0, work, tops, terms, shares, work)
         for r in range(0, together, side):

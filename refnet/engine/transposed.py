@@ -7,7 +7,6 @@ when all is done. What the entries of a row share is then found for all of these
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -18,7 +17,7 @@ from refnet.engine.machine import machine
 from refnet.engine.rows import LANES, join_lanes, larger, plus
 from refnet.engine.vectors import NUMBERS, constant, first_lanes, load, loop, masked_load, splat, store, transposed
 
-__all__ = ["highest_of_rows", "totals_of_rows", "transpose"]
+__all__ = ["highest_of_rows", "rests_of_rows", "transpose"]
 
 I64 = ir.IntType(64)
 
@@ -56,45 +55,48 @@ def highest_of_rows(dtype: str, rows: int) -> Any:
     x has their columns, one after the other. A NaN is passed over.
     """
     number, size = NUMBERS[dtype]
-    vector = ir.VectorType(number, rows)
-
-    def find(builder: Any, x: Any, columns: Any, out: Any) -> None:
-        def improve(j: Any, best: list[Any]) -> list[Any]:
-            return [larger(builder, load(builder, vector, builder.add(x, builder.mul(j, I64(rows * size)))), *best)]
-
-        (best,) = loop(builder, I64(0), columns, 1, [constant(vector, float("-inf"))], improve)
-        wide = ir.VectorType(ir.DoubleType(), rows)
-        store(builder, best if vector == wide else builder.fpext(best, wide), out)
-
-    return _of_rows(find)
-
-
-def totals_of_rows(rows: int) -> Any:
-    """Return the intrinsic ``find(terms, columns, out)``: the sum of each of so many rows, of `LANES` float64 at most.
-
-    The rows are read as `highest_of_rows` does.
-    """
-    vector = ir.VectorType(ir.DoubleType(), rows)
-
-    def find(builder: Any, terms: Any, columns: Any, out: Any) -> None:
-        def entry(j: int) -> Any:
-            exists = splat(builder, builder.icmp_signed("<", I64(j), columns), rows)
-            return masked_load(builder, vector, builder.add(terms, I64(8 * rows * j)), exists, constant(vector, 0.0))
-
-        store(builder, join_lanes(builder, [entry(j) for j in range(LANES)], plus), out)
-
-    return _of_rows(find)
-
-
-def _of_rows(write: Callable[..., None]) -> Any:
-    """Return the intrinsic of what is written from (x, columns, out)."""
+    vector, wide = ir.VectorType(number, rows), ir.VectorType(ir.DoubleType(), rows)
 
     @intrinsic
-    def of_rows(context: Any, x: Any, columns: Any, out: Any) -> Any:
+    def find(context: Any, x: Any, columns: Any, out: Any) -> Any:
         def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
-            write(builder, *args)
+            x, columns, out = args
+
+            def improve(j: Any, best: list[Any]) -> list[Any]:
+                return [larger(builder, load(builder, vector, builder.add(x, builder.mul(j, I64(rows * size)))), *best)]
+
+            (best,) = loop(builder, I64(0), columns, 1, [constant(vector, float("-inf"))], improve)
+            store(builder, best if vector == wide else builder.fpext(best, wide), out)
             return ctx.get_dummy_value()
 
         return types.void(*[types.int64] * 3), emit
 
-    return of_rows
+    return find
+
+
+def rests_of_rows(rows: int) -> Any:
+    """Return the intrinsic ``find(terms, columns, least, out)``: the sum of each of so many rows, less 1.
+
+    The rows are of `LANES` float64 at most, and read as `highest_of_rows` does. What it returns is how many of the
+    results are NaN or less than ``least``.
+    """
+    vector = ir.VectorType(ir.DoubleType(), rows)
+
+    @intrinsic
+    def find(context: Any, terms: Any, columns: Any, least: Any, out: Any) -> Any:
+        def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
+            terms, columns, least, out = args
+
+            def entry(j: int) -> Any:
+                exists, place = builder.icmp_signed("<", I64(j), columns), builder.add(terms, I64(8 * rows * j))
+                return masked_load(builder, vector, place, splat(builder, exists, rows), constant(vector, 0.0))
+
+            total = join_lanes(builder, [entry(j) for j in range(LANES)], plus)
+            rest = builder.fsub(total, constant(vector, 1.0))
+            store(builder, rest, out)
+            below = builder.fcmp_unordered("<", rest, splat(builder, least, rows))
+            return builder.zext(builder.ctpop(builder.bitcast(below, ir.IntType(rows))), I64)
+
+        return types.int64(types.int64, types.int64, types.float64, types.int64), emit
+
+    return find

@@ -11,7 +11,7 @@ from refnet.engine.lanes import lanes_at_once
 from refnet.engine.machine import machine
 from refnet.engine.rows import LANES, highest, total
 from refnet.engine.rowwise import LIVE
-from refnet.engine.transposed import highest_of_rows, totals_of_rows, transpose
+from refnet.engine.transposed import highest_of_rows, rests_of_rows, transpose
 from tests.refnet.engine.test_kernels import filled, same_bits
 
 ROWWISE = [name for name in activations.names() if activations.get(name).kind == "rowwise"]
@@ -21,6 +21,10 @@ ROWS = lanes_at_once(LIVE)
 
 def of_three(intrinsic):
     return numba.njit(lambda x, columns, out: intrinsic(x, columns, out))
+
+
+def of_four(intrinsic):
+    return numba.njit(lambda x, columns, least, out: intrinsic(x, columns, least, out))
 
 
 def of_five(intrinsic):
@@ -57,14 +61,19 @@ def test_the_highest_entries_are_those_of_each_row(dtype):
         np.testing.assert_array_equal(np.broadcast_to(found[:, None], x.shape), expected)
 
 
-def test_the_sums_are_those_of_each_row():
-    each, alone = of_three(totals_of_rows(ROWS)), numba.njit(lambda x, columns: total(x, columns))
+def test_the_sums_less_1_are_those_of_each_row_and_what_is_less_or_nan_is_counted():
+    each, alone = of_four(rests_of_rows(ROWS)), numba.njit(lambda x, columns: total(x, columns))
     rng = np.random.default_rng(2)
     for columns in COLUMNS:
         x = rng.random((ROWS, columns)) * 10.0 ** rng.integers(-20, 3, (ROWS, columns))
         turned, found = np.ascontiguousarray(x.T), np.empty(ROWS)
-        each(turned.ctypes.data, columns, found.ctypes.data)
-        assert found.tobytes() == np.array([alone(row.ctypes.data, columns) for row in x]).tobytes()
+        expected = np.array([alone(row.ctypes.data, columns) for row in x]) - 1.0
+        for least in (0.0, expected[0], np.nextafter(expected[0], np.inf)):
+            count = each(turned.ctypes.data, columns, least, found.ctypes.data)
+            assert found.tobytes() == expected.tobytes()
+            assert count == np.count_nonzero(expected < least)
+        turned[0, ::3] = np.nan
+        assert each(turned.ctypes.data, columns, -1.0, found.ctypes.data) == len(turned[0, ::3])
 
 
 @pytest.mark.parametrize("name", ROWWISE)
