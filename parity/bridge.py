@@ -20,6 +20,7 @@ __all__ = [
     "copy_weights",
     "from_keras",
     "in_dtype",
+    "input_dtype",
     "is_keras_model",
     "is_refnet_model",
     "keras_chain",
@@ -83,7 +84,8 @@ def from_keras(model: Any) -> Any:
         shape = tuple(model.input_shape)
     except (AttributeError, ValueError) as error:
         raise NotBuiltError(f"model {model.name!r} has no input shape; give it an Input") from error
-    result.add(refnet.Input(shape=shape[1:], dtype=_dtype(peers[0])))
+    entry = input_dtype(model)
+    result.add(refnet.Input(shape=shape[1:], dtype=entry if _is_whole(entry) else _dtype(peers[0])))
     for layer in found:
         result.add(layer)
     copy_weights(model, result)
@@ -118,10 +120,29 @@ def to_keras(model: Any) -> Any:
     _refuse_halved(model)
     with keras_setup.quiet():
         peers = [_layer_to_keras(layer) for layer in model.layers]
-        first = keras.Input(tuple(model.input_shape[1:]), dtype=model.layers[0].dtype)
+        entry = input_dtype(model)
+        first = keras.Input(tuple(model.input_shape[1:]), dtype=entry if _is_whole(entry) else model.layers[0].dtype)
         result = keras.Sequential([first, *peers], name=model.name)
     copy_weights(model, result)
     return result
+
+
+def input_dtype(model: Any) -> str:
+    """Return the dtype that a model's Input asks for; empty where it asks for none.
+
+    Keras converts to it what it is given; refnet only where it is one of whole numbers.
+    """
+    if is_refnet_model(model):
+        first = model.get_config()["layers"][0]
+        return str(first["config"]["dtype"]) if first["class_name"] == "InputLayer" else ""
+    try:
+        return str(model.inputs[0].dtype)
+    except (AttributeError, ValueError, TypeError, IndexError):  # a model that was built by calling it has no Input
+        return ""
+
+
+def _is_whole(dtype: str) -> bool:
+    return dtype.startswith(("int", "uint", "bool"))
 
 
 def in_dtype(model: Any, dtype: str) -> Any:
@@ -287,6 +308,8 @@ def _layer_from_keras(peer: Any) -> Any:
     if getattr(peer, "lora_enabled", False):
         raise UnsupportedError(f"{who}: LoRA is enabled; accepted: merged weights (save the model and load it again)")
     config = _plain_config(peer)
+    for name in [name for name in config if name.endswith("_initializer") and not _readable(config[name])]:
+        del config[name]  # one of the user's own, or None: the weights are copied, so nothing is ever drawn from it
     if "activation" in config:
         config["activation"] = activation_from_keras(peer.activation, who)
     try:
@@ -302,11 +325,19 @@ def _plain_config(peer: Any) -> dict[str, Any]:
     try:
         with keras_setup.quiet():
             config = dict(peer.get_config())
-    except (TypeError, ValueError):  # a partial, for one, which Keras runs and cannot serialize
-        plain = ("name", "trainable", "units", "use_bias", "activation")
+    except (TypeError, ValueError, NotImplementedError):  # a partial, or ELU's alpha of NumPy: they run all the same
+        plain = ("name", "trainable", "units", "use_bias", "activation", "alpha")
         config = {name: getattr(peer, name) for name in plain if hasattr(peer, name)}
     config["dtype"] = _dtype(peer)
     return config
+
+
+def _readable(initializer: Any) -> bool:
+    try:
+        layers.initializers.get(initializer)
+    except RefnetError:
+        return False
+    return True
 
 
 def activation_from_keras(function: Any, who: str) -> Any:

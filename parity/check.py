@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -32,6 +33,9 @@ _FUSED_LOSS = known.find("NaN lost in fused relu")
 
 #: What predict does to the batch of a float64 model.
 _NARROWED = known.find("input in float32")
+
+#: What `tensorflow.name_scope` wants in a graph; Keras, called, takes any name.
+_GRAPH_NAMES = "accepted: letters of ASCII, digits, . and -, and _ but not first"
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,7 @@ def check(
     pairs = _pairs(own, other)
     dtype = np.dtype(pairs[0].own.dtype)
     x, text = _input(x, own, dtype, batch, seed)
+    x, converted = _entered(x, bridge.input_dtype(other))
     with np.errstate(all="ignore"):
         layers, rows = _judge_layers(pairs, x)
         outputs = tuple(_judge_output(runner, own, other, pairs, x, layers, rows) for runner in chosen)
@@ -104,7 +109,7 @@ def check(
         input_shape=x.shape,
         layers=tuple(layers),
         outputs=outputs,
-        notes=tuple(_notes(pairs, own, x)),
+        notes=(*converted, *_notes(pairs, own, x)),
         nan_weights=sum(int(np.isnan(array).sum()) for pair in pairs for array in pair.own.get_weights()),
         environment=environment.describe(),
     )
@@ -172,6 +177,20 @@ def _input(x: Any, model: Any, dtype: np.dtype[Any], batch: int, seed: int) -> t
     if isinstance(x, (str, Path)):
         return inputs.fit(inputs.from_file(x), shape, dtype, f"{who}, file {Path(x).name!r}"), f"file {Path(x).name}"
     return inputs.fit(x, shape, dtype, who), "given"
+
+
+def _entered(x: NDArray[Any], entry: str) -> tuple[NDArray[Any], list[str]]:
+    """Return the batch as it comes through the Input of the Keras model, in its own dtype, and a note if that differs.
+
+    The layers are called one by one, without the Input, and refnet's Input leaves floating numbers as they are.
+    """
+    if not entry or entry == "string":
+        return x, []
+    with np.errstate(all="ignore"):
+        entered = x.astype(entry).astype(x.dtype)
+    if entered.tobytes() == x.tobytes():
+        return x, []
+    return entered, [f"the input is converted to {entry} first, as the model's Input has it"]
 
 
 @dataclass(frozen=True)
@@ -284,7 +303,14 @@ def _judge_output(
     refused = runner.refuses(x)
     if refused:
         return OutputResult(runner.name, runner.title, None, refused)
-    y = runner.prepare(other if runner.takes == "keras" else own)(x)
+    try:
+        y = runner.prepare(other if runner.takes == "keras" else own)(x)
+    except ValueError as error:
+        name = re.search(r"('.*') is not a valid (?:root )?scope name", str(error))
+        if name is None:
+            raise
+        note = f"TensorFlow's graphs take no layer or model named {name[1]}; {_GRAPH_NAMES}"
+        return OutputResult(runner.name, runner.title, None, note)
     ours = np.asarray(own(x))
     engine = keras_engine(runner.errors) if runner.takes == "keras" else refnet_engine()
     sight = _enclose_all(pairs, x, engine)

@@ -261,8 +261,9 @@ class Activation:
     def slope(self, x: ArrayLike) -> NDArray[Any]:
         """Return the derivative at ``x``, computed in float64 (in long double if x is float64) and rounded once.
 
-        At an infinity it is the derivative's limit, at a kink the value that Keras' gradient has. Where long double is
-        no wider than float64, as with Microsoft's compiler, float64 slopes far out lose digits or are 0 too early.
+        At an infinity it is the derivative's limit, at a kink the value that Keras' gradient has, unless the block
+        says otherwise (relu with a cap). Where long double is no wider than float64, as with Microsoft's compiler,
+        float64 slopes far out lose digits or are 0 too early.
 
         Returns
         -------

@@ -76,12 +76,12 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float = inf, threshold:
     threshold :math:`\theta` (``threshold``, 0).
 
     The kinks are at the threshold, where the derivative is s, and at the cap, where it is 0. (Keras has 0 at the
-    threshold when s comes with a cap or a threshold, since it adds up two relus.) With s = 0
-    every x up to the threshold gives +0, also -0 and -inf; NaN gives NaN, which is why the comparison asks for
-    the lower part and leaves NaN to the upper. Keras sets negative results to 0 when ``max_value`` comes with a
-    negative threshold, and its backends disagree on a negative ``max_value``; here the formula holds for both.
-    Where one of x and the threshold is tiny beside the other, s x - s threshold is rounded to odd, since the larger
-    product may lie halfway between two float32 numbers.
+    threshold when s comes with a cap or a threshold, since it adds up two relus, and 1 at a cap other than 6, since
+    it clips.) With s = 0 every x up to the threshold gives +0, also -0 and -inf; NaN gives NaN, which is why the
+    comparison asks for the lower part and leaves NaN to the upper. Keras sets negative results to 0 when
+    ``max_value`` comes with a negative threshold, and its backends disagree on a negative ``max_value``; here the
+    formula holds for both. Where one of x and the threshold is tiny beside the other, s x - s threshold is rounded to
+    odd, since the larger product may lie halfway between two float32 numbers.
 
     Examples
     --------

@@ -17,7 +17,7 @@ from refnet.layers.inputs import Shape
 from refnet.layers.layer import LAYERS, Layer
 from refnet.layers.operations import Activate, Call, Operation
 
-__all__ = ["describe", "numpy_reading", "operations_of", "resolve", "serialized", "shape_after"]
+__all__ = ["describe", "numpy_reading", "operations_of", "replacement", "resolve", "serialized", "shape_after"]
 
 #: What a layer's ``activation`` can be once it is read.
 Function = Activation | Layer | Callable[..., Any]
@@ -143,6 +143,25 @@ def shape_after(function: Function, shape: Shape, dtype: str, who: str) -> Shape
         shape[0],
         *(None if old is None and new == 2 else new for old, new in zip(shape[1:], found[1:], strict=True)),
     )
+
+
+def replacement(identifier: Any, old: Function, shape: Shape | None, dtype: str, who: str) -> Function:
+    """Return the activation that is to take another's place in a layer: ``shape`` is what both take, if it is known.
+
+    Raises
+    ------
+    ShapeError
+        If it gives another shape than the old one, for which the layers behind are built.
+    """
+    function = resolve(identifier, who)
+    if shape is not None:
+        found, kept = (shape_after(one, shape, dtype, who) for one in (function, old))
+        if found != kept:
+            raise ShapeError(
+                f"{who}: activation {describe(function)} gives shape {found} where {describe(old)} gave {kept};"
+                " accepted: one that gives the same"
+            )
+    return function
 
 
 def describe(function: Function) -> str:

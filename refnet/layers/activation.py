@@ -10,10 +10,20 @@ from numpy.typing import ArrayLike, NDArray
 from refnet import activations
 from refnet.activations.activation import Activation as Book
 from refnet.errors import ArgumentError, RefnetError
-from refnet.layers.activating import Function, describe, numpy_reading, operations_of, resolve, serialized, shape_after
+from refnet.layers.activating import (
+    Function,
+    describe,
+    numpy_reading,
+    operations_of,
+    replacement,
+    resolve,
+    serialized,
+    shape_after,
+)
 from refnet.layers.arguments import as_shape, is_real
 from refnet.layers.inputs import Shape
 from refnet.layers.layer import Layer
+from refnet.layers.locking import state_lock
 from refnet.layers.operations import Activate, Operation
 
 __all__ = ["ELU", "Activation", "LeakyReLU", "ReLU"]
@@ -42,7 +52,19 @@ class Activation(Layer):
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.activation: Function = resolve(activation, self._who)
+        self._activation: Function = resolve(activation, self._who)
+
+    @property
+    def activation(self) -> Function:
+        """The activation. Another may be put in its place, as in Keras, if it gives the same shape."""
+        return self._activation
+
+    @activation.setter
+    def activation(self, activation: Any) -> None:
+        function = replacement(activation, self._activation, self._input_shape, self.dtype, self._who)
+        with state_lock():
+            self._activation = function
+            self._changed()
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Return the shape that the activation gives: the same, but for glu and the user's own functions."""

@@ -32,12 +32,14 @@ def note_once(text: str) -> None:
 def dtype_name(dtype: Any, who: str) -> str:
     """Return ``"float32"`` or ``"float64"`` from a name, a NumPy type, or a Keras policy or its config.
 
+    Python's ``float`` is float32, as Keras reads it.
+
     Raises
     ------
     ArgumentError
         For every other dtype, such as float16 or a mixed policy.
     """
-    if dtype is None:
+    if dtype is None or dtype is float:
         return "float32"
     name = dtype
     if isinstance(dtype, Mapping):

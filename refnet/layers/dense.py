@@ -11,11 +11,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from refnet.errors import ArgumentError, NotBuiltError, RefnetError, ShapeError
 from refnet.layers import initializers
-from refnet.layers.activating import describe, numpy_reading, operations_of, resolve, serialized, shape_after
+from refnet.layers.activating import (
+    Function,
+    describe,
+    numpy_reading,
+    operations_of,
+    replacement,
+    resolve,
+    serialized,
+    shape_after,
+)
 from refnet.layers.arguments import as_shape, for_training
 from refnet.layers.configs import keras_object
 from refnet.layers.inputs import Shape, as_real_array, check_shape
 from refnet.layers.layer import Layer, WeightSpec
+from refnet.layers.locking import state_lock
 from refnet.layers.operations import Matmul, Operation
 
 __all__ = ["Dense"]
@@ -87,7 +97,7 @@ class Dense(Layer):
         if not isinstance(use_bias, (bool, np.bool_)):
             raise ArgumentError(f"{self._who}: use_bias is {use_bias!r}; accepted: True or False")
         self.use_bias = bool(use_bias)
-        self.activation = resolve(activation, self._who)
+        self._activation = resolve(activation, self._who)
         self.kernel_initializer = _initializer(kernel_initializer, f"{self._who}: kernel_initializer")
         self.bias_initializer = _initializer(bias_initializer, f"{self._who}: bias_initializer")
         self.kernel_regularizer = for_training(kernel_regularizer, "kernel_regularizer", self._who)
@@ -98,6 +108,19 @@ class Dense(Layer):
         self.lora_alpha = lora_alpha if lora_alpha is not None else lora_rank
         self.quantization_config = quantization_config
         shape_after(self.activation, (None, self.units), self.dtype, self._who)  # finds an odd glu at once
+
+    @property
+    def activation(self) -> Function:
+        """The activation. Another may be put in its place, as in Keras, if it leaves as many columns."""
+        return self._activation
+
+    @activation.setter
+    def activation(self, activation: Any) -> None:
+        shape = (None, self.units) if self.built else None
+        function = replacement(activation, self._activation, shape, self.dtype, self._who)
+        with state_lock():
+            self._activation = function
+            self._changed()
 
     @property
     def kernel(self) -> NDArray[Any]:

@@ -138,7 +138,7 @@ def Input(  # noqa: N802 - Keras' name
 
 
 def _number_type(dtype: Any, who: str) -> str:
-    if dtype is None:
+    if dtype is None or dtype is float:  # Keras reads Python's float so
         return "float32"
     name = dtype.get("config", {}).get("name") if isinstance(dtype, Mapping) else dtype
     if name == "bfloat16":

@@ -345,14 +345,22 @@ class Layer:
         DTypeError, ShapeError
             If ``inputs`` cannot be used.
         """
-        if training:
-            raise ArgumentError(f"{self._who}: training=True given; accepted: False, since refnet does not train")
+        if training is not False and training is not None:
+            self._refuse_training(training)
         if mask is not None:
             raise ArgumentError(f"{self._who}: a mask is given; accepted: None, since only the layer Softmax takes one")
         ready = self._ready
         if ready is None:
             ready = self._make_ready(inputs)
         return ready.run(inputs)
+
+    def _refuse_training(self, training: Any) -> None:
+        """Raise ArgumentError unless ``training`` is another form of False."""
+        if np.ndim(training):  # as in model(x1, x2)
+            found = f"training is of type {type(training).__name__}"
+            raise ArgumentError(f"{self._who}: {found}; accepted: False, and one array as input")
+        if training:
+            raise ArgumentError(f"{self._who}: training={training} given; accepted: False, since refnet does not train")
 
     def _make_ready(self, x: ArrayLike | None = None) -> Ready:
         """Build if need be, gather the operations, and make the Plan; keep it unless the weights changed meanwhile."""

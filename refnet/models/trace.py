@@ -223,6 +223,10 @@ def trace(model: Sequential, x: ArrayLike, reading: str = "engine") -> Trace:
     """
     if reading not in ("engine", "numpy"):
         raise ArgumentError(f"trace: reading is {reading!r}; accepted: 'engine', 'numpy'")
+    given_model: Any = model
+    if not isinstance(given_model, Layer) or not hasattr(given_model, "layers"):
+        found = getattr(model, "_who", f"an object of type {type(model).__name__}")
+        raise ArgumentError(f"trace was given {found}; accepted: a Sequential of refnet")
     given = as_real_array(x, model._who)
     if not model.built:
         model._make_ready(given)

@@ -243,3 +243,33 @@ def test_models_are_told_apart(keras):
     assert bridge.is_keras_model(keras_dense(keras))
     assert not bridge.is_keras_model(keras.layers.Dense(2))
     assert not bridge.is_keras_model(3)
+
+
+def test_a_keras_models_initializers_do_not_matter(keras):
+    class Own(keras.initializers.Initializer):
+        def __call__(self, shape, dtype=None):
+            return keras.ops.ones(shape, dtype)
+
+    def ones(shape, dtype=None):
+        return keras.ops.ones(shape, dtype)
+
+    constant = keras.initializers.Constant(np.arange(4.0))  # the bias of an output that knows its classes' shares
+    for initializer in (constant, np.arange(4.0), ones, lambda shape, dtype: ones(shape), Own(), None):
+        model = keras_dense(keras, bias_initializer=initializer)
+        assert bits(from_keras(model).get_weights()) == bits(model.get_weights())
+
+
+def test_an_elu_with_a_number_of_numpys_crosses(keras):
+    model = keras.Sequential([keras.Input((5,)), keras.layers.ELU(np.float32(0.5), name="cut")])
+    assert from_keras(model).layers[0].alpha == 0.5
+    assert from_keras(model).layers[0].name == "cut"
+
+
+@pytest.mark.parametrize("dtype", ["int32", "bool"])
+def test_an_input_of_whole_numbers_crosses(keras, dtype):
+    model = keras.Sequential([keras.Input((3,), dtype=dtype), keras.layers.Dense(2, kernel_initializer="ones")])
+    x = np.float32([[0.75, 1.5, -2.25]])
+    ours = from_keras(model)
+    expected = np.asarray(model(x))
+    assert ours(x).tolist() == expected.tolist()
+    assert np.asarray(to_keras(ours)(x)).tolist() == expected.tolist()

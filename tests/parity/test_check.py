@@ -188,3 +188,27 @@ def test_a_users_function_cannot_be_judged(keras):
     model = refnet.Sequential([refnet.Input((3,)), layers.Dense(2, activation=lambda x: x * 2, name="d")])
     with pytest.raises(UnsupportedError, match="Dense 'd': activation '<lambda>' is a function of its own"):
         check(model)
+
+
+@pytest.mark.parametrize("entry", ["float16", "bfloat16", "float32", "int32", "uint8", "bool"])
+def test_an_input_narrower_than_the_model_is_rounded_for_both(keras, entry):
+    hidden = keras.layers.Dense(4, "tanh", dtype="float64")
+    model = keras.Sequential([keras.Input((5,), dtype=entry), hidden, keras.layers.Dense(2, dtype="float64")])
+    report = check(model)
+    assert report.agree
+    assert not report.findings
+    assert report.notes == (f"the input is converted to {entry} first, as the model's Input has it",)
+
+
+@pytest.mark.parametrize("name", ["隠れ層", "hidden layer"])
+def test_a_name_that_tensorflows_graphs_refuse_is_said(keras, name):
+    model = refnet.Sequential([refnet.Input((4,)), layers.Dense(2, name=name)])
+    report = check(model)
+    assert report.agree
+    assert [out.comparison is None for out in report.outputs] == [False, True]
+    assert report.outputs[1].note == (
+        f"TensorFlow's graphs take no layer or model named {name!r}; accepted: letters of ASCII, digits, . and -,"
+        " and _ but not first"
+    )
+    model = refnet.Sequential([refnet.Input((4,)), layers.Dense(2)], name=name)
+    assert repr(name) in check(model).outputs[1].note

@@ -114,6 +114,16 @@ def test_slope_at_kinks_is_the_gradient_there(activation):
     np.testing.assert_array_equal(activation.slope(kinks), tape.gradient(theirs, watched).numpy())
 
 
+@pytest.mark.parametrize(("cap", "expected"), [(6.0, 0.0), (2.0, 1.0)])
+def test_keras_gradient_at_a_cap_is_what_relus_page_says(cap, expected):
+    watched = tensorflow.constant([cap])
+    with tensorflow.GradientTape() as tape:
+        tape.watch(watched)
+        theirs = KERAS["relu"](watched, max_value=cap)
+    assert tape.gradient(theirs, watched).numpy() == [expected]
+    assert activations.relu.with_parameters(max_value=cap).slope([cap]) == [0.0]
+
+
 @pytest.mark.parametrize("name", [name for name in activations.names() if REGISTRY[name].kind != "elementwise"])
 def test_rows_agree(name):
     x = np.random.default_rng(3).normal(size=(40, 6)).astype(np.float32) * 2

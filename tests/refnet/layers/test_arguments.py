@@ -19,7 +19,8 @@ from refnet.layers.arguments import as_shape, checked_name, dtype_name, for_trai
         ("float64", "float64"),
         (np.float64, "float64"),
         (np.dtype("float32"), "float32"),
-        (float, "float64"),
+        (float, "float32"),  # Keras takes Python's float for its floatx
+        (np.dtype(float), "float64"),
         ({"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float64"}}, "float64"),
     ],
 )

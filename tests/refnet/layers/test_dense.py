@@ -233,3 +233,17 @@ def test_config_of_parameters_and_layers():
 def test_use_bias_must_be_a_flag():
     with pytest.raises(ArgumentError, match="use_bias is 'yes'"):
         layers.Dense(3, use_bias="yes")
+
+
+def test_an_activation_that_does_not_fit_in_anothers_place_is_refused():
+    layer = layers.Dense(4, "relu", name="d")
+    layer.activation = "glu"
+    layer.activation = "relu"
+    x = np.float32([[1.0, -2.0]])
+    y = layer(x)
+    with pytest.raises(ShapeError, match=r"activation glu gives shape \(None, 2\) where relu gave \(None, 4\)"):
+        layer.activation = "glu"
+    with pytest.raises(ArgumentError, match=r"^Dense 'd': activation 'rleu' unknown; did you mean 'relu'\?$"):
+        layer.activation = "rleu"
+    assert layer.activation is activations.relu
+    assert np.array_equal(layer(x), y)

@@ -58,3 +58,7 @@ def test_bad_arguments(arguments):
 def test_what_has_no_counterpart(arguments):
     with pytest.raises(UnsupportedError, match="accepted: "):
         refnet.Input((5,), **arguments)
+
+
+def test_pythons_float_is_float32_as_in_keras():
+    assert layers.InputLayer((5,), dtype=float).dtype == "float32"

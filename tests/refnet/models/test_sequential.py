@@ -343,3 +343,25 @@ def test_plan_tells_the_forward_pass():
 def test_repr_and_public_names():
     assert repr(tutorial()) == "<Sequential name=my_model, built=True>"
     assert refnet.Sequential is Sequential
+
+
+def test_a_second_input_is_refused_in_one_sentence():
+    with pytest.raises(ArgumentError, match="training is of type ndarray; accepted: False, and one array as input"):
+        Sequential([Input((5,)), layers.Dense(2)], name="m")(X, X)
+    model = tutorial()
+    assert np.array_equal(model(X, training=0), model(X))
+
+
+def test_an_activation_that_takes_anothers_place_runs():
+    model = tutorial()
+    outer = Sequential([model, layers.Activation("linear", name="last")])
+    before = outer(X)
+    model.layers[-1].activation = "linear"
+    scores = outer(X)
+    assert not np.array_equal(scores, before)
+    assert np.array_equal(activations.softmax(scores), before)
+    assert np.array_equal(outer.predict(X), scores)
+    assert np.array_equal(refnet.trace(outer, X).output, scores)
+    assert outer.get_config()["layers"][1]["config"]["layers"][-1]["config"]["activation"] == "linear"
+    outer.layers[-1].activation = activations.softmax
+    assert np.array_equal(outer(X), before)

@@ -119,3 +119,7 @@ def test_what_is_refused(model):
         refnet.trace(model, "abc")
     with pytest.raises(NotBuiltError):
         refnet.trace(Sequential(), X)
+    with pytest.raises(ArgumentError, match=r"^trace was given Dense 'd'; accepted: a Sequential of refnet$"):
+        refnet.trace(refnet.layers.Dense(2, name="d"), X)
+    with pytest.raises(ArgumentError, match=r"^trace was given an object of type list; accepted: a Sequential"):
+        refnet.trace([model], X)
