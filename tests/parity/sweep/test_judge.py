@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+
 import mpmath
 import numpy as np
 import pytest
@@ -146,17 +148,19 @@ def test_the_range_is_that_of_the_function():
     assert activations.REGISTRY["gelu"].kind == "elementwise"
 
 
-def everything(activation, dtype="float16"):
-    """Return the model, all bit patterns, and the right results by mpmath alone."""
-    kind = FORMATS[dtype]
-    bits = np.arange(2**kind.bits, dtype=np.uint64)
-    return Model(activation, kind), bits, truth.right(activation, from_bits(bits, dtype))
+@functools.cache
+def everything(name):
+    """Return the model in float16, all bit patterns, and the right results by mpmath alone (which takes seconds)."""
+    model, bits = model_of(name, "float16"), np.arange(1 << 16, dtype=np.uint64)
+    right = truth.right(model.activation, from_bits(bits, "float16"))
+    right.flags.writeable = False
+    return model, bits, right
 
 
 @pytest.mark.parametrize("name", ["tanh", "elu"])
 def test_planted_errors_are_found_exactly(name):
     """Among them some where the true value is a hair below 1 or above -1, and the ulp is that of the binade below."""
-    model, bits, right = everything(complete(name))
+    model, bits, right = everything(name)
     generator = np.random.default_rng(9)
     x = from_bits(bits, "float16").astype(np.float64)
     chosen = generator.choice(np.flatnonzero((abs(x) < 100) & (x != 0)), 100, replace=False)
@@ -176,7 +180,7 @@ def test_planted_errors_are_found_exactly(name):
 
 
 def test_special_values_are_judged_bit_by_bit():
-    model, bits, right = everything(complete("silu"))
+    model, bits, right = everything("silu")
     got = right.copy()
     got[0x7E00] = 1.0  # NaN in, a number out
     got[0x7C00] = np.nan  # inf in, NaN out
@@ -191,7 +195,7 @@ def test_special_values_are_judged_bit_by_bit():
 
 
 def test_nan_for_a_number_is_infinitely_wrong():
-    model, bits, right = everything(complete("sigmoid"))
+    model, bits, right = everything("sigmoid")
     got = right.copy()
     got[0x3C00] = np.nan
     found = judge(model, bits, got, extent(model))
@@ -202,7 +206,7 @@ def test_nan_for_a_number_is_infinitely_wrong():
 
 
 def test_wrong_zeros_of_results_that_underflow():
-    model, bits, right = everything(complete("silu"))
+    model, bits, right = everything("silu")
     got = np.where(right == 0, np.float16(0), right)
     found = judge(model, bits, got, extent(model))
     negative = (right == 0) & np.signbit(right)
@@ -211,7 +215,7 @@ def test_wrong_zeros_of_results_that_underflow():
 
 
 def test_flushed_subnormals_fall_into_their_class():
-    model, bits, right = everything(complete("sigmoid"))
+    model, bits, right = everything("sigmoid")
     tiny = (np.abs(right) < 2.0**-14) & (right != 0)
     found = judge(model, bits, np.where(tiny, np.float16(0), right), extent(model))
     assert found.classes[SUBNORMAL].misrounded == int(tiny.sum())
@@ -219,7 +223,7 @@ def test_flushed_subnormals_fall_into_their_class():
 
 
 def test_overflow_edge_has_its_class():
-    model, bits, right = everything(complete("exponential"))
+    model, bits, right = everything("exponential")
     top = np.isfinite(right) & (right.astype(np.float64) >= 2.0**15)
     got = right.copy()
     got[top] = np.inf
