@@ -219,6 +219,7 @@ def test_flushed_subnormals_fall_into_their_class():
     tiny = (np.abs(right) < 2.0**-14) & (right != 0)
     found = judge(model, bits, np.where(tiny, np.float16(0), right), extent(model))
     assert found.classes[SUBNORMAL].misrounded == int(tiny.sum())
+    assert found.undecided == 1  # of sigmoid's 65,536 results; mpmath decided it
     assert found.classes[NORMAL].misrounded == 0
 
 
@@ -240,6 +241,16 @@ def test_errors_of_rational_functions_in_float64_are_fractional():
     found = judge(model, bits, y, ANYWHERE)
     assert found.misrounded_count == 0
     assert 0.3 < abs(found.worst.error) <= 0.5
+
+
+def test_what_lies_a_hair_beside_midpoints_is_decided_by_the_side():
+    """silu(x) is x/2 + x^2/4 - ..., so that half of the subnormal numbers come to lie just above a midpoint."""
+    model = model_of("silu")
+    for sign in (0, 1 << 31):
+        bits = np.arange(sign + 1, sign + 200, dtype=np.uint64)
+        y = truth.right(model.activation, from_bits(bits, "float32"))
+        found = judge(model, bits, y, ANYWHERE)
+        assert (found.misrounded_count, found.undecided) == (0, 0)
 
 
 def test_subnormal_truths_in_float64_are_not_rounded_twice():
