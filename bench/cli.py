@@ -9,7 +9,6 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from rich.console import Console
 
@@ -19,20 +18,13 @@ from bench.measure import QUICK, Settings
 from bench.peers import ACTIVATIONS, DEFAULT, FORWARD, choose, installed
 from bench.report import console, show
 from bench.results import Record, load, save
+from refnet.cli import Parser
 from refnet.errors import ArgumentError, RefnetError, did_you_mean
 from refnet.files import whole
 
 __all__ = ["main"]
 
 COMMANDS = ("default", "forward", "profile", "activations", "startup", "main", "show")
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaint is one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise what the command line prints as its one sentence."""
-        raise ArgumentError(f"{message} ('{self.prog} --help' lists what is accepted)")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

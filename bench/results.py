@@ -188,10 +188,6 @@ class Record:
         """Return the record as JSON text."""
         return json.dumps(dataclasses.asdict(self), indent=1, allow_nan=False) + "\n"
 
-    def limits_on(self, threads: int) -> Limits | None:
-        """Return the limits on so many threads, or None."""
-        return next((limits for limits in self.limits if limits.threads == threads), None)
-
 
 def from_json(text: str) -> Record:
     """Return the record that `Record.to_json` wrote.

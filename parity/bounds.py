@@ -91,6 +91,11 @@ class Enclosure:
     dtype: np.dtype[Any]
     rooms: Mapping[str, Floats] = field(default_factory=dict)
 
+    def moved(self, move: Callable[[NDArray[Any]], NDArray[Any]]) -> Enclosure:
+        """Return the same elements in other places; what the last operation was known for stays behind."""
+        own, peer, granted = move(self.own), move(self.peer), move(self.granted)
+        return replace(self, value=move(self.value), own=own, peer=peer, granted=granted, rooms={})
+
 
 def wide(dtype: Any) -> np.dtype[Any]:
     """Return the dtype in which the truth for ``dtype`` is computed.
@@ -214,17 +219,7 @@ def _through_call(operation: Any, before: Enclosure) -> Enclosure:
     if moved.size != probe.size or not np.array_equal(np.sort(moved, axis=None), probe.ravel()):
         raise UnsupportedError(f"{operation.text}: a Python function has no derived bound; accepted: layers of refnet")
 
-    def move(values: NDArray[Any]) -> NDArray[Any]:
-        return values.ravel()[moved.astype(np.int64)]
-
-    return replace(
-        before,
-        value=move(before.value),
-        own=move(before.own),
-        peer=move(before.peer),
-        granted=move(before.granted),
-        rooms={},
-    )
+    return before.moved(lambda values: values.ravel()[moved.astype(np.int64)])
 
 
 def _through_activation(activation: Activation, before: Enclosure, own: Engine, peer: Engine) -> Enclosure:

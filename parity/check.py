@@ -219,7 +219,7 @@ def _shown(pair: _Pair, sight: _Sight, y: NDArray[Any], path: str) -> Mapping[st
     if activation is None:
         return {}
     chosen = replace(activation, parameters=activation.parameters_in(sight.after.dtype))
-    return known.shown(known.Sight(chosen, sight.z, sight.after.value, y, path))
+    return known.shown(known.Sight(chosen, sight.z, y, path))
 
 
 def _judge_layers(pairs: list[_Pair], x: NDArray[Any]) -> tuple[list[LayerResult], NDArray[np.bool_]]:

@@ -28,15 +28,13 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Sight:
-    """What a detector sees: one activation's inputs and results on both sides.
+    """What a detector sees: one activation's inputs and what Keras made of them.
 
     Attributes
     ----------
     activation : Activation
     z : ndarray
         The true inputs, rounded to the dtype of the model (so overflow shows as infinity).
-    value : ndarray
-        The true results.
     peer : ndarray
         What Keras gave.
     path : str
@@ -45,7 +43,6 @@ class Sight:
 
     activation: Activation
     z: NDArray[Any]
-    value: NDArray[Any]
     peer: NDArray[Any]
     path: str
 
@@ -178,7 +175,7 @@ def _nan_at_infinity(sight: Sight) -> Mask:
     if sight.activation.kind != "elementwise":
         infinite = infinite.any(axis=-1, keepdims=True)
         return np.asarray(np.broadcast_to(infinite, sight.peer.shape) & (np.isnan(sight.peer) | (sight.peer == 0)))
-    return np.asarray(infinite & np.isnan(sight.peer) & ~np.isnan(sight.value.astype(np.float64)))
+    return np.asarray(infinite & np.isnan(sight.peer))
 
 
 def _nan_lost(sight: Sight) -> Mask:

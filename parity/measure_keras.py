@@ -65,7 +65,7 @@ def measure(activation: Activation, dtype: np.dtype[Any], path: str, x: NDArray[
         granted = known.rooms(activation, z, truth, dtype, path)
         room = sum(granted.values(), np.zeros(z.shape))
         shows = np.zeros(z.shape, bool)
-        sight = known.Sight(activation, x, truth, y.astype(dtype), path)
+        sight = known.Sight(activation, x, y.astype(dtype), path)
         for mask in known.shown(sight).values():
             shows |= mask
         error = np.where((y == truth.astype(dtype)) | shows, 0.0, np.abs(y - truth))

@@ -118,23 +118,9 @@ def _through_along(step: Along, before: Enclosure, own: Engine, peer: Engine) ->
     def back(values: NDArray[Any]) -> NDArray[Any]:
         return np.moveaxis(values.reshape(moved_shape), to_end, step.axes)
 
-    as_rows = replace(
-        before,
-        value=rows(before.value),
-        own=rows(before.own),
-        peer=rows(before.peer),
-        granted=rows(before.granted),
-        rooms={},
-    )
-    after = bounds.through(Activate(step.activation), as_rows, own, peer)
-    return replace(
-        after,
-        value=back(after.value),
-        own=back(after.own),
-        peer=back(after.peer),
-        granted=back(after.granted),
-        rooms={name: back(np.broadcast_to(room, after.value.shape)) for name, room in after.rooms.items()},
-    )
+    after = bounds.through(Activate(step.activation), before.moved(rows), own, peer)
+    rooms = {name: back(np.broadcast_to(room, after.value.shape)) for name, room in after.rooms.items()}
+    return replace(after.moved(back), rooms=rooms)
 
 
 def product(chain: Sequence[Step]) -> tuple[Matmul, ...]:

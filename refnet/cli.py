@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from refnet.activations import Activation
     from refnet.models.sequential import Sequential
 
-__all__ = ["load_array", "load_model", "main"]
+__all__ = ["Parser", "load_array", "load_model", "main"]
 
 COMMANDS = ("explain", "predict", "summary", "trace", "warmup")
 MODEL_HELP = "module:function that returns a refnet model, or module:variable that is one"
@@ -33,7 +33,7 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose complaint is one sentence."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise what `main` prints, instead of a usage and an exit."""
+        """Raise what `main` prints, here and in bench, instead of a usage and an exit."""
         raise ArgumentError(f"{message} (`{self.prog} --help` lists what is accepted)")
 
 

@@ -305,12 +305,8 @@ class Report:
             If the file cannot be written.
         """
         from parity.report.json import as_text
-        from refnet.files.whole import write
 
-        text = as_text(self)
-        if path is not None:
-            write(path, text)
-        return text
+        return _kept(as_text(self), path)
 
     def to_html(self, path: str | Path | None = None) -> str:
         """Return the report as one self-contained HTML page, and write it to ``path`` if one is given.
@@ -321,9 +317,14 @@ class Report:
             If the file cannot be written.
         """
         from parity.report.html import as_page
-        from refnet.files.whole import write
 
-        text = as_page(self)
-        if path is not None:
-            write(path, text)
-        return text
+        return _kept(as_page(self), path)
+
+
+def _kept(text: str, path: str | Path | None) -> str:
+    """Return the text, and write it to ``path`` if one is given."""
+    from refnet.files.whole import write
+
+    if path is not None:
+        write(path, text)
+    return text

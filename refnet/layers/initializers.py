@@ -271,9 +271,9 @@ def variance_scaling(
 
 
 def _variant(
-    class_name: str, scale: float, mode: str, distribution: str, seed: Any, axes: dict[str, Any]
+    class_name: str, scale: float, mode: str, distribution: str, seed: Any, input_axes: Any, output_axes: Any
 ) -> Initializer:
-    config = {"seed": _seed(seed, class_name), **axes}
+    config = {"seed": _seed(seed, class_name), "input_axes": input_axes, "output_axes": output_axes}
     fixed = {"scale": scale, "mode": mode, "distribution": distribution}
     return Initializer(class_name, config, _draw_scaled, {**config, **fixed})
 
@@ -287,38 +287,32 @@ def glorot_uniform(seed: Seed = None, input_axes: Any = None, output_axes: Any =
     array([[ 0.02589988,  0.9869165 , -0.77960724],
            [ 0.9829417 , -0.41225663, -0.16798334]], dtype=float32)
     """
-    axes = {"input_axes": input_axes, "output_axes": output_axes}
-    return _variant("GlorotUniform", 1.0, "fan_avg", "uniform", seed, axes)
+    return _variant("GlorotUniform", 1.0, "fan_avg", "uniform", seed, input_axes, output_axes)
 
 
 def glorot_normal(seed: Seed = None, input_axes: Any = None, output_axes: Any = None) -> Initializer:
     """Return Glorot's normal initializer, of variance 2 / (fan_in + fan_out), cut at two deviations."""
-    axes = {"input_axes": input_axes, "output_axes": output_axes}
-    return _variant("GlorotNormal", 1.0, "fan_avg", "truncated_normal", seed, axes)
+    return _variant("GlorotNormal", 1.0, "fan_avg", "truncated_normal", seed, input_axes, output_axes)
 
 
 def he_uniform(seed: Seed = None, input_axes: Any = None, output_axes: Any = None) -> Initializer:
     """Return He's uniform initializer, within +-sqrt(6 / fan_in)."""
-    axes = {"input_axes": input_axes, "output_axes": output_axes}
-    return _variant("HeUniform", 2.0, "fan_in", "uniform", seed, axes)
+    return _variant("HeUniform", 2.0, "fan_in", "uniform", seed, input_axes, output_axes)
 
 
 def he_normal(seed: Seed = None, input_axes: Any = None, output_axes: Any = None) -> Initializer:
     """Return He's normal initializer, of variance 2 / fan_in, cut at two deviations."""
-    axes = {"input_axes": input_axes, "output_axes": output_axes}
-    return _variant("HeNormal", 2.0, "fan_in", "truncated_normal", seed, axes)
+    return _variant("HeNormal", 2.0, "fan_in", "truncated_normal", seed, input_axes, output_axes)
 
 
 def lecun_uniform(seed: Seed = None, input_axes: Any = None, output_axes: Any = None) -> Initializer:
     """Return LeCun's uniform initializer, within +-sqrt(3 / fan_in)."""
-    axes = {"input_axes": input_axes, "output_axes": output_axes}
-    return _variant("LecunUniform", 1.0, "fan_in", "uniform", seed, axes)
+    return _variant("LecunUniform", 1.0, "fan_in", "uniform", seed, input_axes, output_axes)
 
 
 def lecun_normal(seed: Seed = None, input_axes: Any = None, output_axes: Any = None) -> Initializer:
     """Return LeCun's normal initializer, of variance 1 / fan_in, cut at two deviations."""
-    axes = {"input_axes": input_axes, "output_axes": output_axes}
-    return _variant("LecunNormal", 1.0, "fan_in", "truncated_normal", seed, axes)
+    return _variant("LecunNormal", 1.0, "fan_in", "truncated_normal", seed, input_axes, output_axes)
 
 
 def orthogonal(gain: float = 1.0, seed: Seed = None) -> Initializer:

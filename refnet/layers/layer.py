@@ -42,6 +42,11 @@ def frozen(values: NDArray[Any]) -> NDArray[Any]:
     return values
 
 
+def dtype_policy(name: str) -> dict[str, Any]:
+    """Return a dtype in the form that Keras 3 writes it in configs."""
+    return {"module": "keras", "class_name": "DTypePolicy", "config": {"name": name}, "registered_name": None}
+
+
 class Layer:
     """One layer: a name, a dtype, and what the engine is to do (`operations`).
 
@@ -151,14 +156,14 @@ class Layer:
 
     @property
     def input_shape(self) -> Shape:
-        """The shape that the layer takes, batch first: ``(None, 5)``.
+        """The shape that the layer or model takes, batch first: ``(None, 5)``.
 
         Raises
         ------
         NotBuiltError
             While it is not known.
         """
-        if self._input_shape is None:
+        if self._input_shape is None or not self.built:
             raise NotBuiltError(f"{self._who} has no input shape yet; build it, or call it with an array")
         return self._input_shape
 
@@ -230,7 +235,7 @@ class Layer:
 
     def get_weights(self) -> list[NDArray[Any]]:
         """Return copies of the weights in Keras' order: the caller's to change and to set again."""
-        return [array.copy() for array in self._weights]
+        return [array.copy() for array in self.weights]
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Replace all weights at once.
@@ -251,7 +256,7 @@ class Layer:
             self._weights = new
             self._changed()
 
-    def _checked_weights(self, weights: Any) -> tuple[NDArray[Any], ...]:
+    def _require_list_of_weights(self, weights: Any) -> None:
         if not self.built:
             raise NotBuiltError(
                 f"{self._who} has no weights yet; build it, or call it with an array, before set_weights"
@@ -260,6 +265,9 @@ class Layer:
             raise DTypeError(
                 f"{self._who}: the weights are of type {type(weights).__name__}; accepted: a list of arrays"
             )
+
+    def _checked_weights(self, weights: Any) -> tuple[NDArray[Any], ...]:
+        self._require_list_of_weights(weights)
         if len(weights) != len(self._weights):
             raise ShapeError(
                 f"{self._who}: {len(weights)} weights given; accepted: {len(self._weights)}"
@@ -420,12 +428,7 @@ class Layer:
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make a layer like this one, in the form and with the keys of Keras 3."""
-        policy = {
-            "module": "keras",
-            "class_name": "DTypePolicy",
-            "config": {"name": self.dtype},
-            "registered_name": None,
-        }
+        policy = dtype_policy(self.dtype)
         return {"name": self.name, "trainable": self.trainable, "dtype": policy, **self._own_config()}
 
     def _own_config(self) -> dict[str, Any]:

@@ -8,15 +8,14 @@ from typing import Any
 from refnet.errors import ArgumentError, UnsupportedError
 from refnet.layers.configs import deserialize, serialize
 from refnet.layers.inputs import Shape
-from refnet.layers.layer import Layer
+from refnet.layers.layer import Layer, dtype_policy
 
 __all__ = ["model_config", "read_config"]
 
 
 def model_config(model: Layer, entries: Iterable[Layer], build_shape: Shape | None) -> dict[str, Any]:
     """Return the config of a model that consists of ``entries``, the InputLayer first if there is one."""
-    policy = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}, "registered_name": None}
-    config: dict[str, Any] = {"name": model.name, "trainable": model.trainable, "dtype": policy}
+    config: dict[str, Any] = {"name": model.name, "trainable": model.trainable, "dtype": dtype_policy("float32")}
     config["layers"] = [serialize(layer) for layer in entries]
     if build_shape is not None:
         config["build_input_shape"] = build_shape

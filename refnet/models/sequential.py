@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from refnet.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
+from refnet.errors import ArgumentError, NotBuiltError, ShapeError
 from refnet.layers.arguments import as_shape
 from refnet.layers.input import InputLayer
 from refnet.layers.inputs import Shape, as_real_array, check_shape
@@ -220,19 +220,6 @@ class Sequential(Layer):
             self.build()
         super()._build_from(x)
 
-    @property
-    def input_shape(self) -> Shape:
-        """The shape that the model takes, batch first: ``(None, 5)``.
-
-        Raises
-        ------
-        NotBuiltError
-            While it is not known.
-        """
-        if not self.built:
-            raise NotBuiltError(f"{self._who} has no input shape yet; build it, or call it with an array")
-        return super().input_shape
-
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Return the shape that the model gives for one that it takes."""
         shape = as_shape(input_shape, self._who)
@@ -258,10 +245,6 @@ class Sequential(Layer):
         """The names of the weights, in the same order: ``("dense/kernel", "dense/bias", ...)``."""
         return tuple(f"{layer.name}/{name}" for layer in self._different_leaves() for name in layer.weight_names)
 
-    def get_weights(self) -> list[NDArray[Any]]:
-        """Return copies of the weights in Keras' order: the caller's to change and to set again."""
-        return [array.copy() for array in self.weights]
-
     def set_weights(self, weights: Any) -> None:
         """Replace the weights of all layers at once.
 
@@ -275,25 +258,17 @@ class Sequential(Layer):
         NotBuiltError, ShapeError, DTypeError
             If the model has no shape yet, or the list does not fit. Then nothing has changed.
         """
-        if not self.built:
-            raise NotBuiltError(
-                f"{self._who} has no weights yet; build it, or call it with an array, before set_weights"
-            )
-        if not isinstance(weights, (list, tuple)):
-            raise DTypeError(
-                f"{self._who}: the weights are of type {type(weights).__name__}; accepted: a list of arrays"
-            )
-        given = list(weights)
+        self._require_list_of_weights(weights)
         layers = self._different_leaves()
         expected = sum(len(layer.weights) for layer in layers)
-        if len(given) != expected:
+        if len(weights) != expected:
             raise ShapeError(
-                f"{self._who}: {len(given)} weights given; accepted: {expected}, as get_weights returns them"
+                f"{self._who}: {len(weights)} weights given; accepted: {expected}, as get_weights returns them"
             )
         parts, start = [], 0
         for layer in layers:
             count = len(layer.weights)
-            parts.append(layer._checked_weights(given[start : start + count]))
+            parts.append(layer._checked_weights(weights[start : start + count]))
             start += count
         with state_lock():
             for layer, part in zip(layers, parts, strict=True):

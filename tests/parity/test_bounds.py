@@ -15,9 +15,23 @@ from refnet.layers.operations import Activate, Call, Matmul
 NONE = Engine("exact", lambda activation, dtype: 0.0)
 HALF = Engine("rounded once", lambda activation, dtype: 0.51)
 
+TINY, SMALLEST = 2.0**-126, 2.0**-149  # of float32: the smallest normal number, and the smallest of all
+needs_long = pytest.mark.skipif(np.finfo(np.longdouble).nmant == 52, reason="long double is no wider than float64 here")
+
 ELEMENTWISE = [name for name in activations.names() if activations.get(name).kind == "elementwise"]
 ROWS = [name for name in activations.names() if activations.get(name).kind != "elementwise"]
 PLAIN = [name for name in ELEMENTWISE if not activations.get(name).required]
+
+
+def off_by(x, error, dtype="float32"):
+    """Return an enclosure of x, each number of which either side may have by so much too high or too low."""
+    x = np.asarray(x, wide(dtype))
+    error = np.broadcast_to(np.asarray(error, np.float64), x.shape)
+    return bounds.Enclosure(x, error, error, error, np.dtype(dtype))
+
+
+def through_activation(name, before, own=HALF, peer=HALF):
+    return through(Activate(activations.get(name)), before, own, peer)
 
 
 def test_gamma_is_highams():
@@ -56,6 +70,38 @@ def test_every_order_of_summation_is_within_the_bound(n, seed, backwards):
         exact = sum(terms, Fraction(float(bias[j])))
         assert abs(Fraction(float(total)) - exact) <= Fraction(float(after.own[0, j]))
         assert abs(Fraction(float(after.value[0, j])) - exact) <= Fraction(float(after.own[0, j])) / 10**6
+
+
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=needs_long)])
+@pytest.mark.parametrize(("size", "error"), [(2, 0.0), (2, 0.5), (1000, 1.0)])
+def test_the_bound_of_a_product_is_highams_and_no_more(dtype, size, error):
+    """Its own slack is a millionth; the truth's rounding, in wider arithmetic, is counted as well."""
+    x, weight, bias = np.arange(size) % 3, np.full((size, 1), 4.0, dtype), np.ones(1, dtype)
+    after = through(Matmul(weight, bias), off_by(x[np.newaxis], error, dtype), NONE, NONE)
+    roundings = gamma(size + 1, dtype) + gamma(size + 1, wide(dtype))
+    expected = 4.0 * error * size + roundings * (4.0 * (x.sum() + error * size) + 1.0)
+    assert expected * (1 + 0.9e-6) <= after.own[0, 0] <= expected * (1 + 1.1e-6)
+
+
+def test_products_that_underflow_are_counted():
+    after = through(Matmul(np.float32([[2.0**-80]]), None), exactly(np.float32([[2.0**-80]])), NONE, NONE)
+    assert 2.0**-160 <= after.own[0, 0] <= 1.1 * SMALLEST
+
+
+@pytest.mark.parametrize(("x", "weight"), [(TINY / 2, 1e3), (1e3, TINY / 2), (2.0**-63, 2.0**-64)])
+def test_every_flushed_factor_and_product_is_granted_to_the_peer_by_name_alone(x, weight):
+    size = 8
+    after = through(
+        Matmul(np.full((size, 1), weight, np.float32), None), exactly(np.full((1, size), x, np.float32)), NONE, NONE
+    )
+    lost = size * x * weight
+    assert after.granted[0, 0] >= lost
+    assert after.rooms["subnormal flush"][0, 0] >= lost
+    assert max(after.own[0, 0], after.peer[0, 0]) < lost / 1000
+
+
+def test_an_input_without_a_bound_leaves_the_result_without_one():
+    assert np.isinf(through(Matmul(np.zeros((1, 1), np.float32), None), off_by([[1.0]], np.inf), NONE, NONE).own).all()
 
 
 def test_the_bound_is_tight_enough_to_see_a_weight_that_moved():
@@ -117,6 +163,50 @@ def test_a_parameter_is_rounded_as_the_formula_meets_it():
     assert after.value[0] == -float(np.float32(0.1))
 
 
+def test_linear_adds_nothing():
+    assert through_activation("linear", off_by([3.0], 0.25)).own[0] == 0.25
+
+
+@needs_long
+def test_what_float64_drops_of_a_truth_in_long_double_is_counted():
+    z = np.longdouble(1) + np.longdouble(2) ** -60
+    assert through_activation("linear", off_by([z], 0.0, "float64")).value[0] == z
+    assert through_activation("relu", off_by([z], 0.0, "float64"), NONE).own[0] >= 2.0**-60
+
+
+def test_the_truth_of_float64_is_itself_up_to_three_ulp_off():
+    one = off_by([1.0], 0.0, "float64")
+    assert through_activation("relu", one).own[0] == pytest.approx(3.51 * 2.0**-52, rel=1e-5, abs=0)
+    assert through_activation("relu", one, NONE).own[0] == 0.0
+
+
+def test_an_engine_s_own_error_is_in_ulps_of_the_largest_result_that_its_input_allows():
+    below, error = 1 - 2.0**-24, 2.0**-20
+    assert through_activation("relu", off_by([below], error)).own[0] >= error + 0.51 * 2.0**-23
+
+
+def test_each_side_has_its_own_engine():
+    after = through_activation("relu", off_by([1.0], 0.0), HALF, Engine("worse", lambda activation, dtype: 5.0))
+    assert (after.own[0], after.peer[0]) == pytest.approx((0.51 * 2.0**-23, 5 * 2.0**-23), rel=1e-5, abs=0)
+
+
+def test_a_known_difference_is_granted_where_the_input_may_be_and_named_where_it_is():
+    peer = Engine("known", HALF.ulps, room=lambda activation, z, y, dtype: {"below 0": np.where(z < 0, 1.0, 0.0)})
+    for z, granted, named in ((-3.0, 1.0, 1.0), (0.5, 1.0, 0.0), (-0.5, 1.0, 1.0), (3.0, 0.0, 0.0)):
+        after = through_activation("relu", off_by([z], 1.0), HALF, peer)
+        assert after.granted[0] == after.peer[0] + granted
+        assert after.rooms["below 0"][0] == after.peer[0] + named
+
+
+def test_a_softmax_step_by_step_is_granted_its_steps_and_one_by_promise_is_not():
+    plain = Engine("step by step", HALF.ulps, naive_rows=True)
+    after = through_activation("softmax", exactly(np.float32([[0.0, -50.0, -200.0]])), HALF, plain)
+    ulps = np.spacing(after.value.astype(np.float32)).astype(np.float64)
+    assert (after.own <= 0.52 * ulps).all()
+    assert after.peer[0, 1] >= 50 * 2.0**-24 * after.value[0, 1]  # the difference -50 is rounded before exp
+    assert after.peer[0, 2] >= SMALLEST  # and what underflows may be rounded up
+
+
 def test_nan_and_infinite_truths_have_no_distance():
     after = through(Activate(activations.get("linear")), exactly(np.float32([np.nan, np.inf])), HALF, HALF)
     assert not after.own.any()
@@ -144,5 +234,8 @@ def test_rounding_between_layers_of_two_dtypes_is_counted():
     start = exactly(np.array([[0.1, 1.0]]))
     after = converted(start, np.dtype("float32"))
     assert after.own[0, 0] >= abs(float(np.float32(0.1)) - 0.1)
+    assert converted(off_by([1.0], 1.0, "float64"), np.dtype("float32")).own[0] >= 1.0 + 2 * 2.0**-24
+    lost = exactly(np.array([SMALLEST / 4]))
+    assert converted(lost, np.dtype("float32")).own[0] >= SMALLEST / 4
     assert converted(start, np.dtype("float64")) is start
     assert not converted(exactly(np.float32([[0.1]])), np.dtype("float64")).own.any()

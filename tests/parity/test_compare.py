@@ -23,6 +23,7 @@ def test_equal_bits_are_explained_whatever_the_truth():
     assert result.verdict == "explained by rounding"
     assert result.equal == 1.0
     assert result.ratio == 0.0
+    assert result.outside == ()
     assert result.histogram[0] == 2
 
 
@@ -35,7 +36,8 @@ def test_neighbours_within_the_bound_are_explained():
     assert result.closer == "refnet"
     assert (result.own_closer, result.peer_closer) == (1, 0)
     assert result.histogram[1] == 1
-    assert 0 < result.ratio < 1
+    assert result.bound == 4e-7
+    assert result.ratio == 2.0**-23 / 4e-7
 
 
 def test_an_element_outside_its_bound_is_not_explained_and_shown():
@@ -53,6 +55,7 @@ def test_each_side_is_held_to_its_own_bound():
     result = compare(f32(1.0 + 1.5e-6), f32(1.0 + 1.5e-6 + 4e-7), enclosure([[1.0]], own=1e-6, peer=1e-6)).comparison
     assert result.verdict == "not explained"
     assert result.outside == ("refnet", "peer")
+    assert 1.8 < result.ratio < 2.0
 
 
 def test_a_room_names_the_known_difference():
@@ -87,11 +90,62 @@ def test_a_signature_spoils_its_row_and_only_its_row():
     assert judged.spoiled.tolist() == [True, False]
     after = compare(own, peer + 5, enclosure([[1, 2], [1, 2]]), spoiled=judged.spoiled).comparison
     assert after.unexplained == 2
+    assert after.outside == ("peer",)
+
+
+def test_what_follows_a_spoiled_row_is_no_one_s_fault_and_stays_spoiled():
+    own, peer = np.float32([[1, 2], [1, 2]]), np.float32([[9, 9], [1, 2]])
+    judged = compare(own, peer, enclosure([[1, 2], [1, 2]]), spoiled=np.array([True, False]), inherited=("sparsemax",))
+    assert judged.comparison.verdict == "known difference"
+    assert judged.comparison.outside == ()
+    assert judged.spoiled.tolist() == [True, False]
+
+
+def test_an_element_is_counted_for_one_cause():
+    """The first that explains it: an overflow on the way, then signatures and rooms in order, then the sum of rooms."""
+    everywhere = np.ones((1, 1), bool)
+    masks = {"NaN at infinity": everywhere, "sparsemax": everywhere}
+    one = compare(f32(1.0), f32(9.0), enclosure([[1.0]]), shown=masks).comparison
+    assert [finding.name for finding in one.findings] == ["NaN at infinity"]
+    boundless = enclosure([[1.0]], own=np.inf, peer=np.inf)
+    overflow = compare(f32(1.0), f32(9.0), boundless, shown=masks).comparison
+    assert [finding.name for finding in overflow.findings] == ["overflow inside a sum"]
+    mask = np.array([[True, False]])
+    both = compare(
+        f32(1, 1), f32(9, 1.1), enclosure([[1, 1]], granted=0.2), shown={"gelu tail": mask}, inherited=("gelu tail",)
+    )
+    assert [(finding.name, finding.elements) for finding in both.comparison.findings] == [("gelu tail", 2)]
+
+
+def test_a_grant_without_limit_excuses_nothing():
+    assert compare(f32(1.0), f32(9.0), enclosure([[1.0]], granted=np.inf)).comparison.unexplained == 1
+
+
+def test_the_worst_element_is_unexplained_and_the_furthest_beyond_its_bound():
+    rooms = {"gelu tail": np.array([[0.2, 0.0]])}
+    named = compare(f32(1, 1), f32(1.15, 1.1), enclosure([[1, 1]], rooms=rooms)).comparison
+    assert named.worst.index == (0, 1)
+    unequal = compare(f32(1, 1), f32(1.01, 1.02), enclosure([[1, 1]], peer=np.array([1e-7, 1e-3]))).comparison
+    assert unequal.worst.index == (0, 0)
+
+
+def test_differences_are_relative_to_the_larger_number():
+    result = compare(f32(1.0), f32(2.0), enclosure([[1.5]])).comparison
+    assert (result.max_abs, result.max_rel) == (1.0, 0.5)
+    assert (result.own_closer, result.peer_closer, result.closer) == (0, 0, "equal")
+
+
+def test_nan_for_a_number_is_as_far_as_can_be():
+    result = compare(f32(1.0), f32(np.nan), enclosure([[np.nan]])).comparison
+    assert (result.max_abs, result.max_rel, result.max_ulp) == (np.inf, np.inf, 2**63 - 1)
+    assert (result.own_ulps, result.peer_ulps) == (np.inf, 0.0)
+    assert result.histogram[-1] == 1
 
 
 def test_kinds_are_compared_by_kind():
     own = f32(np.nan, np.inf, -np.inf, 1.0)
-    assert compare(own, own.copy(), enclosure(own, own=0, peer=0)).comparison.verdict == "explained by rounding"
+    same = compare(own, own.copy(), enclosure(own, own=0, peer=0)).comparison
+    assert (same.verdict, same.max_abs, same.max_rel, same.max_ulp) == ("explained by rounding", 0.0, 0.0, 0)
     result = compare(own, f32(0.0, np.inf, np.inf, np.nan), enclosure(own, own=0, peer=0)).comparison
     assert result.unexplained == 3
     assert result.max_abs == np.inf
@@ -110,11 +164,21 @@ def test_the_edge_of_overflow_goes_either_way():
     assert within(np.float32([[np.inf]]), truth, np.full((1, 1), top * 1e-7)).all()
     assert within(np.float32([[top]]), truth, np.full((1, 1), top * 1e-7)).all()
     assert not within(np.float32([[-np.inf]]), truth, np.full((1, 1), top * 1e-7)).any()
+    assert within(f32(top, -top), np.array([[np.inf, np.inf]]), np.zeros((1, 2))).tolist() == [[True, False]]
+    assert within(f32(np.inf), np.array([[-1.0]]), np.full((1, 1), 2 * top)).all()
+
+
+def test_no_bound_turns_a_number_into_nan():
+    assert not within(f32(1.0), np.array([[np.nan]]), np.full((1, 1), np.inf)).any()
 
 
 def test_without_a_bound_a_difference_is_an_overflow_on_the_way():
-    result = compare(f32(1.0), f32(np.inf), enclosure([[1.0]], own=np.inf, peer=np.inf)).comparison
-    assert [finding.name for finding in result.findings] == ["overflow inside a sum"]
+    judged = compare(f32(1.0), f32(np.inf), enclosure([[1.0]], own=np.inf, peer=np.inf))
+    assert [finding.name for finding in judged.comparison.findings] == ["overflow inside a sum"]
+    assert judged.comparison.ratio == 0.0
+    assert judged.spoiled.tolist() == [True]
+    one = compare(f32(1.0), np.nextafter(f32(1.0), f32(2.0)), enclosure([[1.0]], own=np.inf, peer=1e-6)).comparison
+    assert [finding.name for finding in one.findings] == ["overflow inside a sum"]
 
 
 def test_nothing_to_compare_is_explained():

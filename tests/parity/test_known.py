@@ -32,6 +32,7 @@ def test_rooms_are_finite_and_somewhere_zero(entry):
             assert np.isfinite(room).all()
             assert (room >= 0).all()
             assert (room < 1e-4).all()
+            assert (room == 0).any()
 
 
 def test_rooms_depend_on_how_keras_is_run():
@@ -41,10 +42,10 @@ def test_rooms_depend_on_how_keras_is_run():
     assert "fused mish" not in known.rooms(mish, z, mish.numpy(z), F32, "call")
 
 
-def sight(name, z, peer, path="call"):
+def sight(name, z, peer, path="call", **parameters):
     z, peer = np.float32(z), np.float32(peer)
-    activation = activations.get(name)
-    return known.Sight(activation, z, activation.numpy(z.astype(np.float64)), peer, path)
+    activation = activations.get(name).with_parameters(**parameters)
+    return known.Sight(activation, z, peer, path)
 
 
 def test_nan_at_infinity_is_seen_only_there():
@@ -52,9 +53,32 @@ def test_nan_at_infinity_is_seen_only_there():
     assert found.tolist() == [True, False, False]
 
 
+def test_an_infinity_costs_its_whole_row_nan_or_0_and_no_other_number():
+    found = known.shown(
+        sight("softmax", [[np.inf, 1.0, 2.0], [1.0, 2.0, 3.0]], [[np.nan, 0.0, 0.5], [np.nan, 0.0, 1.0]])
+    )
+    assert found["NaN at infinity"].tolist() == [[True, True, False], [False, False, False]]
+
+
+def test_nan_that_comes_out_as_the_resting_value_is_seen():
+    z, peer = [np.nan, np.nan, 0.25], [0.25, 0.0, 0.25]
+    found = known.shown(sight("threshold", z, peer, threshold=0.5, default_value=0.25))["NaN lost"]
+    assert found.tolist() == [True, False, False]
+    assert known.shown(sight("hard_shrink", [np.nan], [0.0]))["NaN lost"].tolist() == [True]
+
+
+def test_overflows_are_seen_only_where_the_formula_overflows():
+    found = known.shown(sight("squareplus", [1e20, 1e20, 1e18], [np.inf, 1e20, np.inf]))["x^2 overflows"]
+    assert found.tolist() == [True, False, False]
+    found = known.shown(sight("gelu", [2e38, 2e38, 1e38], [np.inf, 2e38, np.inf], "predict"))["fused gelu overflows"]
+    assert found.tolist() == [True, False, False]
+
+
 def test_nan_that_comes_out_as_zero_is_seen():
     found = known.shown(sight("softmax", [[np.nan, 1.0], [1.0, 2.0]], [[0.0, 0.0], [0.0, 0.0]]))["NaN lost in a row"]
     assert found.tolist() == [[True, True], [False, False]]
+    found = known.shown(sight("softmax", [[np.nan, 1.0]], [[0.0, 0.5]]))["NaN lost in a row"]
+    assert found.tolist() == [[True, False]]
     assert "NaN lost in a row" not in known.shown(sight("relu", [np.nan], [0.0]))
 
 
@@ -62,7 +86,8 @@ def test_the_wrong_sparsemax_is_recognized_and_the_right_one_is_not():
     z = np.float32([[0.6, 0.5, 0.0], [3.0, 0.0, 0.0]])
     wrong = np.float32([[0.25, 0.15, 0.0], [1.0, 0.0, 0.0]])  # what Keras 3.15.1 gives
     right = activations.get("sparsemax").numpy(z)
-    assert known.shown(sight("sparsemax", z, wrong))["sparsemax"][0].all()
+    assert known.shown(sight("sparsemax", z, wrong))["sparsemax"].tolist() == [[True] * 3, [False] * 3]
+    assert not known.shown(sight("sparsemax", z, wrong + np.float32(1e-4)))["sparsemax"].any()
     assert not known.shown(sight("sparsemax", z, right))["sparsemax"][0, :2].any()
 
 
