@@ -67,7 +67,9 @@ def test_a_damaged_entry_is_refused_before_there_is_something_to_merge(tmp_path,
         results.read(path)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", json.dumps({"made_by": "me", "results": []}), '{"made_by": 1', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", json.dumps({"made_by": "me", "results": []}), '{"made_by": 1', "[" * 100_000]
+)
 def test_another_file_is_refused_and_left_alone(tmp_path, text):
     path = tmp_path / "r.json"
     path.write_text(text)
