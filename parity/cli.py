@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from refnet.errors import ArgumentError, RefnetError, UnsupportedError, missing
-from refnet.files.whole import require_writable
+from refnet.files.whole import FULL, require_writable
 
 __all__ = ["Parser", "main"]
 
@@ -64,6 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away: nothing more to say
         return 0
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would try again at its end
+        print(f"parity: no more can be written ({error.strerror})", file=sys.stderr)
+        return 2
 
 
 def _parser() -> argparse.ArgumentParser:

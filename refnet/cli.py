@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from refnet.errors import ArgumentError, FileError, RefnetError, did_you_mean, missing
-from refnet.files.whole import opened
+from refnet.files.whole import FULL, opened
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,6 +76,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would try again at its end
+        print(f"refnet: no more can be written ({error.strerror})", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -36,14 +36,14 @@ def read(path: str | Path) -> list[dict[str, Any]]:
             raise KeyError
         entries = [_strict(each) for each in plain["results"]]
         for each in entries:
-            key(each)
+            hash((key(each), each["exhaustive"], _line(each)))  # what `merge` will ask for, after long work
     except FileNotFoundError:
         return []
     except FileError:
         raise
     except OSError as error:
         raise FileError(f"results {str(path)!r} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FileError(f"results {str(path)!r} are not those of `parity sweep`; choose another file") from error
     return entries
 
@@ -52,6 +52,10 @@ def _strict(entry: dict[str, Any]) -> dict[str, Any]:
     """Return the entry with None, as in Keras' signatures, for infinite parameters: JSON has no infinity."""
     parameters = {name: None if value == float("inf") else value for name, value in entry["parameters"].items()}
     return entry | {"parameters": parameters}
+
+
+def _line(entry: dict[str, Any]) -> str:
+    return json.dumps(entry, allow_nan=False)
 
 
 def merge(path: str | Path, new: Iterable[dict[str, Any]]) -> None:
@@ -69,5 +73,5 @@ def merge(path: str | Path, new: Iterable[dict[str, Any]]) -> None:
         old = entries.get(key(each))
         if old is None or each["exhaustive"] or not old["exhaustive"]:
             entries[key(each)] = each
-    lines = ",\n".join(json.dumps(each, allow_nan=False) for each in entries.values())
+    lines = ",\n".join(map(_line, entries.values()))
     write(path, f'{{"made_by": "{_MADE_BY}", "results": [\n{lines}\n]}}\n')

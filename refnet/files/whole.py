@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -11,7 +12,10 @@ from typing import IO
 
 from refnet.errors import FileError
 
-__all__ = ["opened", "require_writable", "write"]
+__all__ = ["FULL", "opened", "require_writable", "write"]
+
+#: Of an OSError, that nothing more can be written to what has been open for long, such as standard output.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 @contextlib.contextmanager

@@ -325,3 +325,12 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         text=True,
         check=False,
     )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device that is always full is Linux'")
+@pytest.mark.parametrize("words", [["explain", "relu"], ["--version"]])
+def test_an_output_that_is_full_is_said_in_one_sentence(words):
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "refnet", *words]
+        found = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (found.returncode, found.stderr) == (2, "refnet: no more can be written (No space left on device)\n")

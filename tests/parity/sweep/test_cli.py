@@ -311,3 +311,13 @@ def test_the_help_says_what_there_is(capsys):
     code, out, _ = sweep(capsys, "--help")
     assert code == 0
     assert "--scheduler ADDRESS" in out
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device that is always full is Linux'")
+def test_an_output_that_is_full_is_said_in_one_sentence():
+    command = [sys.executable, "-m", "parity", "sweep", "relu6", "--dtype", "float16", "--json", "r.json"]
+    path = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with Path("/dev/full").open("w") as full:
+        found = subprocess.run(command, env=path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (found.returncode, found.stderr) == (2, "parity: no more can be written (No space left on device)\n")
+    assert results.read("r.json")[0]["misrounded"] == 0

@@ -52,7 +52,24 @@ def test_a_line_is_an_entry(tmp_path):
     assert len(path.read_text().splitlines()) == 4
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", json.dumps({"made_by": "me", "results": []}), '{"made_by": 1'])
+DAMAGED = {
+    "a name that is none": entry() | {"activation": ["relu"]},
+    "a number that JSON has not": entry() | {"seconds": float("nan")},
+    "nothing of whether it is exhaustive": {key: each for key, each in entry().items() if key != "exhaustive"},
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_damaged_entry_is_refused_before_there_is_something_to_merge(tmp_path, name):
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps({"made_by": "parity sweep", "results": [DAMAGED[name]]}))
+    with pytest.raises(FileError, match="are not those of `parity sweep`; choose another file"):
+        results.read(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", json.dumps({"made_by": "me", "results": []}), '{"made_by": 1', "[" * 100_000]
+)
 def test_another_file_is_refused_and_left_alone(tmp_path, text):
     path = tmp_path / "r.json"
     path.write_text(text)

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from parity.runners import activations as runners
 from parity.sweep import job, row_truth, rows, rowwise, tally
 from parity.sweep.run import sweep, task_for
 from parity.ulp import FORMATS, from_bits
@@ -81,3 +82,29 @@ def test_rows_of_an_activation_that_nobody_judges_are_refused():
 def test_a_place_is_said_in_words(planted):
     first = planted.tally.misrounded[0]
     assert rowwise.place(planted.task, first.bits) == ("normal 0.1, length 17, row 0, entry 5", "")
+
+
+@pytest.mark.parametrize("dtype", FORMATS)
+def test_a_function_has_rows_of_its_own_that_it_may_write_into(dtype):
+    """Lengths 3, 10 and 16 of all families; in float64 the rows of equal entries came as one number with stride 0."""
+    pytest.importorskip("ml_dtypes", reason="bfloat16 is a dtype of the package ml_dtypes")
+    softmax, plain = activations.REGISTRY["softmax"], []
+
+    def in_place(activation, x):
+        plain.append(x.flags.carray)
+        x[...] = softmax(x)
+        return x
+
+    def of_zeros(activation, x):
+        x[...] = 0.0
+        return softmax(x)
+
+    task = task_for(softmax, dtype, "refnet", samples=10)
+    for start in range(2, len(rows.FAMILIES) * len(rows.LENGTHS), len(rows.LENGTHS)):
+        wanted, got, zeros = (
+            rowwise.judged(task, runners.ActivationRunner("mine", {}, call), start, start + 3)[0]
+            for call in (lambda activation, x: softmax(x), in_place, of_zeros)
+        )
+        assert got == wanted
+        assert zeros.misrounded_count > 0 or rows.blocks(softmax, 10)[start].family in ("equal", "tiny")
+    assert all(plain)
