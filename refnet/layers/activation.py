@@ -124,6 +124,8 @@ class ReLU(Layer):
     array([0., 2., 6.], dtype=float32)
     """
 
+    _kept = ("max_value", "negative_slope", "threshold", "activation")
+
     def __init__(
         self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
     ) -> None:
@@ -179,6 +181,8 @@ class LeakyReLU(Layer):
     array([-5., 10.], dtype=float32)
     """
 
+    _kept = ("negative_slope", "activation")
+
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         if "alpha" in kwargs:
             negative_slope = kwargs.pop("alpha")
@@ -229,6 +233,8 @@ class ELU(Layer):
     >>> layers.ELU(0.5)([-100.0, 2.0])
     array([-0.5,  2. ], dtype=float32)
     """
+
+    _kept = ("alpha", "activation")
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)

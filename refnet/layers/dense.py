@@ -74,6 +74,7 @@ class Dense(Layer):
     """
 
     _needs_shape = True
+    _kept = ("units", "use_bias")
 
     def __init__(
         self,

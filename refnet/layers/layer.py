@@ -83,6 +83,8 @@ class Layer:
 
     #: Whether the layer can be used only once its input shape is known.
     _needs_shape: ClassVar[bool] = False
+    #: Attributes that a layer keeps once it is built: setting one would not change what runs.
+    _kept: ClassVar[tuple[str, ...]] = ()
     #: Where Keras keeps the class.
     _module: ClassVar[str] = "keras.layers"
 
@@ -120,6 +122,11 @@ class Layer:
         self._ready: Ready | None = None
         self._generation = 0
         self._owners: weakref.WeakSet[Layer] = weakref.WeakSet()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self._kept and name in self.__dict__ and self.built:
+            raise ArgumentError(f"{self._who}: {name} cannot be set any more; accepted: a new layer")
+        super().__setattr__(name, value)
 
     def _shape_argument(self, input_shape: Any, input_dim: Any, batch_input_shape: Any) -> Shape | None:
         if batch_input_shape is not None:  # only configs of Keras 2 have it

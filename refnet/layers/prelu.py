@@ -53,6 +53,7 @@ class PReLU(Layer):
     """
 
     _needs_shape = True
+    _kept = ("shared_axes",)
 
     def __init__(
         self,

@@ -78,6 +78,7 @@ class Flatten(Layer):
     """
 
     _needs_shape = True
+    _kept = ("data_format",)
 
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

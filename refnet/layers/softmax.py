@@ -48,6 +48,8 @@ class Softmax(Layer):
     array([0.5, 0. , 0.5], dtype=float32)
     """
 
+    _kept = ("axis",)
+
     def __init__(self, axis: int | list[int] | tuple[int, ...] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis: int | list[int] = _axes(axis, self._who)

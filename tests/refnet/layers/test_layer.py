@@ -36,6 +36,19 @@ def test_config_round_trip(name):
     assert again.name == "mine"
 
 
+KEPT = [(kind, name) for kind in SINGLE for name in LAYERS[kind]._kept]
+
+
+@pytest.mark.parametrize(("kind", "name"), KEPT, ids=map(".".join, KEPT))
+def test_what_would_not_change_the_results_cannot_be_set(kind, name):
+    layer = make(kind, name="mine")
+    layer(X)
+    config = layer.get_config()
+    with pytest.raises(ArgumentError, match=f"{kind} 'mine': {name} cannot be set"):
+        setattr(layer, name, 0.5)
+    assert layer.get_config() == config
+
+
 @pytest.mark.parametrize("name", SINGLE)
 def test_unknown_arguments_are_refused_with_the_nearest(name):
     with pytest.raises(ArgumentError, match=rf"^{name} 'l': argument 'trainible' unknown; did you mean 'trainable'\?$"):
