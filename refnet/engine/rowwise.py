@@ -2,9 +2,9 @@
 
 Short rows go in blocks: what needs a whole row is done row by row, and everything else in loops over the block. Where
 there are enough of them, rows of `LANES` numbers at most are transposed, so that each lane of a vector has a row.
-Long rows go one by one, so that what belongs to the row is computed once and stays in registers. All ways compute the
-same for a row, and add up its terms in the same order. A NaN is passed over where the highest entry is looked for and
-shows in the sum; a formula then gets NaN for both.
+Long rows go one by one, so that what belongs to the row stays in registers; only their shares, for which one row alone
+would wait, are found for several. All ways compute the same for a row, and add up its terms in the same order. A NaN is
+passed over where the highest entry is looked for and shows in the sum; a formula then gets NaN for both.
 """
 
 from __future__ import annotations
