@@ -88,3 +88,13 @@ def test_many_rows_have_the_bits_of_each_alone(name, dtype):
         alone = np.concatenate([activation(row[None]) for row in x])
         for rows in (ROWS - 1, ROWS, ROWS + 1, 2 * ROWS - 1, 100, 300):
             assert same_bits(activation(x[:rows]), alone[:rows]), (columns, rows)
+
+
+@pytest.mark.parametrize("name", ROWWISE)
+def test_one_row_among_many_whose_rest_is_little_or_nan_gets_the_bits_that_it_has_alone(name):
+    activation = filled(name)
+    x = np.random.default_rng(4).standard_normal((ROWS, 10)).astype(np.float32)
+    for r, rest in enumerate(np.resize([-40.0, np.nan, -np.inf], ROWS)):
+        one = x.copy()
+        one[r] = [rest] * 9 + [0.0]
+        assert same_bits(activation(one), np.concatenate([activation(row[None]) for row in one]))
