@@ -18,8 +18,8 @@ from bench.measure import QUICK, Settings
 from bench.peers import ACTIVATIONS, DEFAULT, FORWARD, choose, installed
 from bench.report import console, show
 from bench.results import Record, load, save
-from refnet.cli import Parser
-from refnet.errors import ArgumentError, RefnetError, did_you_mean
+from refnet.cli import EXPECTED, Parser, complaint, silence
+from refnet.errors import ArgumentError, did_you_mean
 from refnet.files import whole
 
 __all__ = ["main"]
@@ -38,13 +38,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         plot = getattr(chosen, "plot", None)
         if plot is not None and plot.suffix.lower() != ".png":
             raise ArgumentError(f"--plot {str(plot)!r} is not accepted; accepted: a file that ends in .png")
-        return int(chosen.run(chosen, "python -m bench " + shlex.join(given) if given else "python -m bench"))
-    except RefnetError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 2
+        code = int(chosen.run(chosen, "python -m bench " + shlex.join(given) if given else "python -m bench"))
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         print("bench: interrupted; nothing was written", file=sys.stderr)
         return 1
+    except SystemExit as stop:
+        if not isinstance(stop.__context__, BrokenPipeError):  # rich's way to say what follows
+            raise
+        return 0
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        silence()
+        return 0
+    except EXPECTED as error:
+        print(f"bench: {complaint(error)}", file=sys.stderr)
+        return 2
 
 
 def _with_command(given: list[str]) -> list[str]:

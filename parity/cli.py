@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from refnet.errors import ArgumentError, RefnetError, UnsupportedError, missing
-from refnet.files.whole import FULL, require_writable
+from refnet.cli import EXPECTED, complaint, silence
+from refnet.errors import ArgumentError, UnsupportedError
+from refnet.files.whole import require_writable
 
 __all__ = ["Parser", "main"]
 
@@ -49,26 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return stop.code or 0
         print(f"parity: {stop.code}", file=sys.stderr)  # Python takes a text for the reason of a failure
         return 2
-    except RefnetError as error:
-        print(f"parity: {error}", file=sys.stderr)
-        return 2
-    except ModuleNotFoundError as error:
-        print(f"parity: {missing(error)}", file=sys.stderr)
-        return 2
-    except MemoryError as error:
-        print(f"parity: there is not enough memory ({error}); accepted: a smaller input", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print("parity: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away: nothing more to say
+    except BrokenPipeError:  # the reader went away: nothing more to say
+        silence()
         return 0
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would try again at its end
-        print(f"parity: no more can be written ({error.strerror})", file=sys.stderr)
+    except EXPECTED as error:
+        print(f"parity: {complaint(error)}", file=sys.stderr)
         return 2
 
 

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from refnet.activations import Activation
     from refnet.models.sequential import Sequential
 
-__all__ = ["Parser", "load_array", "load_model", "main"]
+__all__ = ["EXPECTED", "Parser", "complaint", "load_array", "load_model", "main", "silence"]
+
+#: What a command line says in one sentence; of an OSError only that there is no room (see `complaint`).
+EXPECTED = (RefnetError, ModuleNotFoundError, MemoryError, OSError)
 
 COMMANDS = ("explain", "predict", "summary", "trace", "warmup")
 MODEL_HELP = "module:function that returns a refnet model, or module:variable that is one"
@@ -59,15 +62,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(words)
         options.command(options)
         sys.stdout.flush()
-    except RefnetError as error:
-        print(f"refnet: {error}", file=sys.stderr)
-        return 2
-    except ModuleNotFoundError as error:
-        print(f"refnet: {missing(error)}", file=sys.stderr)
-        return 2
-    except MemoryError as error:
-        print(f"refnet: there is not enough memory ({error}); accepted: a smaller input", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print("refnet: stopped", file=sys.stderr)
         return 130
@@ -75,14 +69,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not isinstance(stop.__context__, BrokenPipeError):  # rich's way to say the same
             raise
     except BrokenPipeError:  # the reader, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would try again at its end
-        print(f"refnet: no more can be written ({error.strerror})", file=sys.stderr)
+        silence()
+    except EXPECTED as error:
+        print(f"refnet: {complaint(error)}", file=sys.stderr)
         return 2
     return 0
+
+
+def complaint(error: Exception) -> str:
+    """Return the sentence for an error of `EXPECTED`, here, in parity and in bench; raise one that is a bug again."""
+    if isinstance(error, RefnetError):
+        return str(error)
+    if isinstance(error, ModuleNotFoundError):
+        return missing(error)
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory ({error}); accepted: a smaller input"
+    if not isinstance(error, OSError) or error.errno not in FULL:
+        raise error
+    silence()
+    return f"no more can be written ({error.strerror})"
+
+
+def silence() -> None:
+    """Let what is left of standard output go nowhere; Python would try to write it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> Parser:

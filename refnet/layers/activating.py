@@ -15,9 +15,10 @@ from refnet.errors import ArgumentError, DTypeError, RefnetError, ShapeError, Un
 from refnet.layers.configs import deserialize, serialize
 from refnet.layers.inputs import Shape
 from refnet.layers.layer import LAYERS, Layer
+from refnet.layers.locking import state_lock
 from refnet.layers.operations import Activate, Call, Operation
 
-__all__ = ["describe", "numpy_reading", "operations_of", "replacement", "resolve", "serialized", "shape_after"]
+__all__ = ["describe", "numpy_reading", "operations_of", "replace", "resolve", "serialized", "shape_after"]
 
 #: What a layer's ``activation`` can be once it is read.
 Function = Activation | Layer | Callable[..., Any]
@@ -145,23 +146,25 @@ def shape_after(function: Function, shape: Shape, dtype: str, who: str) -> Shape
     )
 
 
-def replacement(identifier: Any, old: Function, shape: Shape | None, dtype: str, who: str) -> Function:
-    """Return the activation that is to take another's place in a layer: ``shape`` is what both take, if it is known.
+def replace(layer: Any, identifier: Any, shape: Shape | None) -> None:
+    """Put an activation in the place of a layer's: ``shape`` is what it takes, if that is known.
 
     Raises
     ------
     ShapeError
         If it gives another shape than the old one, for which the layers behind are built.
     """
-    function = resolve(identifier, who)
+    old, new = layer.activation, resolve(identifier, layer._who)
     if shape is not None:
-        found, kept = (shape_after(one, shape, dtype, who) for one in (function, old))
+        found, kept = (shape_after(one, shape, layer.dtype, layer._who) for one in (new, old))
         if found != kept:
             raise ShapeError(
-                f"{who}: activation {describe(function)} gives shape {found} where {describe(old)} gave {kept};"
+                f"{layer._who}: activation {describe(new)} gives shape {found} where {describe(old)} gave {kept};"
                 " accepted: one that gives the same"
             )
-    return function
+    with state_lock():
+        layer._activation = new
+        layer._changed()
 
 
 def describe(function: Function) -> str:

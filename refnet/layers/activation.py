@@ -10,20 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from refnet import activations
 from refnet.activations.activation import Activation as Book
 from refnet.errors import ArgumentError, RefnetError
-from refnet.layers.activating import (
-    Function,
-    describe,
-    numpy_reading,
-    operations_of,
-    replacement,
-    resolve,
-    serialized,
-    shape_after,
-)
+from refnet.layers import activating
+from refnet.layers.activating import Function, describe, numpy_reading, operations_of, resolve, serialized, shape_after
 from refnet.layers.arguments import as_shape, is_real
 from refnet.layers.inputs import Shape
 from refnet.layers.layer import Layer
-from refnet.layers.locking import state_lock
 from refnet.layers.operations import Activate, Operation
 
 __all__ = ["ELU", "Activation", "LeakyReLU", "ReLU"]
@@ -61,10 +52,7 @@ class Activation(Layer):
 
     @activation.setter
     def activation(self, activation: Any) -> None:
-        function = replacement(activation, self._activation, self._input_shape, self.dtype, self._who)
-        with state_lock():
-            self._activation = function
-            self._changed()
+        activating.replace(self, activation, self._input_shape)
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Return the shape that the activation gives: the same, but for glu and the user's own functions."""

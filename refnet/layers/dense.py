@@ -10,22 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from refnet.errors import ArgumentError, NotBuiltError, RefnetError, ShapeError
-from refnet.layers import initializers
-from refnet.layers.activating import (
-    Function,
-    describe,
-    numpy_reading,
-    operations_of,
-    replacement,
-    resolve,
-    serialized,
-    shape_after,
-)
+from refnet.layers import activating, initializers
+from refnet.layers.activating import Function, describe, numpy_reading, operations_of, resolve, serialized, shape_after
 from refnet.layers.arguments import as_shape, for_training
 from refnet.layers.configs import keras_object
 from refnet.layers.inputs import Shape, as_real_array, check_shape
 from refnet.layers.layer import Layer, WeightSpec
-from refnet.layers.locking import state_lock
 from refnet.layers.operations import Matmul, Operation
 
 __all__ = ["Dense"]
@@ -117,11 +107,7 @@ class Dense(Layer):
 
     @activation.setter
     def activation(self, activation: Any) -> None:
-        shape = (None, self.units) if self.built else None
-        function = replacement(activation, self._activation, shape, self.dtype, self._who)
-        with state_lock():
-            self._activation = function
-            self._changed()
+        activating.replace(self, activation, (None, self.units) if self.built else None)
 
     @property
     def kernel(self) -> NDArray[Any]:

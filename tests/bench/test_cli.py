@@ -111,3 +111,21 @@ def test_an_interruption_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setattr(forward, "run", run)
     assert cli.main([]) == 1
     assert capsys.readouterr().err == "bench: interrupted; nothing was written\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device that is always full is Linux'")
+def test_an_output_that_is_full_is_said_in_one_sentence(tmp_path):
+    save(RECORD, tmp_path / "r.json")
+    command = [sys.executable, "-m", "bench", "show", str(tmp_path / "r.json")]
+    with Path("/dev/full").open("w") as full:
+        found = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (found.returncode, found.stderr) == (2, "bench: no more can be written (No space left on device)\n")
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path):
+    save(RECORD, tmp_path / "r.json")
+    command = [sys.executable, "-m", "bench", "show", str(tmp_path / "r.json")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        running.stdout.close()
+        said = running.stderr.read()
+    assert (running.returncode, said) == (0, "")
