@@ -346,10 +346,13 @@ def _tree(builder: Any, v: Any, join: Any, down_to: int = 1) -> Any:
 
 
 def join_lanes(builder: Any, lanes: list[Any], join: Any) -> Any:
-    """Return what `_tree` makes of a vector whose lanes these are; each may be a vector itself."""
+    """Return what `_tree` makes of a vector whose lanes these are; each may be a vector itself.
+
+    Lanes at the end may be None: there is nothing to join then.
+    """
     while len(lanes) > 1:
         half = len(lanes) // 2
-        lanes = [join(builder, *pair) for pair in zip(lanes[:half], lanes[half:], strict=True)]
+        lanes = [a if b is None else join(builder, a, b) for a, b in zip(lanes[:half], lanes[half:], strict=True)]
     return lanes[0]
 
 

@@ -22,11 +22,10 @@ from refnet.engine.elementary import exp_coarse
 from refnet.engine.formulas import Reading
 from refnet.engine.intrinsics import ACCESS, load_float64, select, store_float64
 from refnet.engine.lanes import SUMS, lanes_at_once, over_lanes
-from refnet.engine.machine import machine
 from refnet.engine.rows import LANES, highest, spread, sum_of, top, total, total_apart
 from refnet.engine.table import APART, BLOCK
 from refnet.engine.trace import Number
-from refnet.engine.transposed import highest_of_rows, rests_of_rows, transpose
+from refnet.engine.transposed import highest_of_rows, rests_of_rows, turned
 from refnet.engine.vectors import NUMBERS
 
 __all__ = ["LIVE", "WIDE", "by_length", "room", "rowwise", "senseless"]
@@ -244,10 +243,9 @@ def _as_lanes(reading: Reading, share: Reading, stored: str) -> Any:
     """
     together = lanes_at_once(LIVE)
     size = NUMBERS[stored][1]
-    side = machine().lanes(size)
     rest_of = _rest(stored)
 
-    to_columns, to_rows = transpose(stored, of_rows=True), transpose(stored, of_rows=False)
+    to_columns, to_rows = turned(stored, together, of_rows=True), turned(stored, together, of_rows=False)
     find_tops, find_rests = highest_of_rows(stored, together), rests_of_rows(together)
     find_terms = over_lanes(_terms, (stored, WIDE), (WIDE,), live=LIVE, ahead=(False, True), still=(1,))
     find_shares = over_lanes(lambda rest: (share(rest),), (WIDE,), (WIDE,), live=LIVE)
@@ -268,10 +266,7 @@ def _as_lanes(reading: Reading, share: Reading, stored: str) -> Any:
         length, whole, apart = columns * size, together * columns, 8 * (together * LANES + APART)
         terms = work + apart
         tops, rests, shares = terms + apart, terms + apart + 8 * together, terms + apart + 16 * together
-        for r in range(0, together, side):
-            for j in range(0, columns, side):
-                line, place = r * length + j * size, work + (j * together + r) * size
-                to_columns(x + line, length, columns - j, place, together * size)
+        to_columns(x, columns, work)
         find_tops(work, columns, tops)
         find_terms(whole, 0, x + whole * size, y, work, tops, terms)
         if find_rests(terms, columns, _little(columns), rests) > 0:
@@ -284,9 +279,6 @@ def _as_lanes(reading: Reading, share: Reading, stored: str) -> Any:
                         store_float64(tops, r, nan)
         find_shares(together, 0, rests, shares)
         find_results(whole, 0, work, tops, terms, shares, work)
-        for r in range(0, together, side):
-            for j in range(0, columns, side):
-                line, place = r * length + j * size, work + (j * together + r) * size
-                to_rows(place, together * size, columns - j, y + line, length)
+        to_rows(y, columns, work)
 
     return run

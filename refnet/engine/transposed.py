@@ -9,39 +9,97 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 from refnet.engine.machine import machine
 from refnet.engine.rows import LANES, join_lanes, larger, plus
-from refnet.engine.vectors import NUMBERS, constant, first_lanes, load, loop, masked_load, splat, store, transposed
+from refnet.engine.vectors import (
+    NUMBERS,
+    by_count,
+    constant,
+    first_lanes,
+    joined,
+    load,
+    loop,
+    pieces,
+    splat,
+    store,
+    transposed,
+)
 
-__all__ = ["highest_of_rows", "rests_of_rows", "transpose"]
+__all__ = ["highest_of_rows", "rests_of_rows", "turned"]
 
 I64 = ir.IntType(64)
 
 
-def transpose(dtype: str, of_rows: bool) -> Any:
-    """Return the intrinsic ``turn(x, x_step, columns, out, out_step)``: line i of out is column i of x.
+def turned(dtype: str, rows: int, of_rows: bool) -> Any:
+    """Return the compiled ``turned(rows, columns, lines)``: so many rows become columns, one after the other, or back.
 
-    Both have as many lines, and columns, as a vector has lanes; the steps from line to line are in bytes. ``of_rows``
-    says that x has the rows, of which only ``columns`` entries exist, and the others are read as 0; else out has them,
-    and no others are written.
+    ``of_rows`` says that the rows are read and the columns written. The squares are no wider than they need be.
+    """
+    lanes = machine().lanes(NUMBERS[dtype][1])
+    quarter, half = max(1, lanes // 4), max(1, lanes // 2)
+    in_quarters, in_halves, in_wholes = (_squares(dtype, rows, of_rows, side) for side in (quarter, half, lanes))
+
+    @numba.njit(error_model="numpy", forceinline=True)
+    def run(rows: int, columns: int, lines: int) -> None:
+        if columns <= quarter:
+            in_quarters(rows, columns, lines)
+        elif columns <= half:
+            in_halves(rows, columns, lines)
+        else:
+            in_wholes(rows, columns, lines)
+
+    return run
+
+
+def _squares(dtype: str, count: int, of_rows: bool, side: int) -> Any:
+    """Return what `turned` does with ``side`` columns at a time."""
+    size = NUMBERS[dtype][1]
+    lanes = machine().lanes(size)
+    turn = _turn(dtype, of_rows, side)
+
+    @numba.njit(error_model="numpy", forceinline=True)
+    def run(rows: int, columns: int, lines: int) -> None:
+        length, apart = columns * size, count * size
+        for r in range(0, count, lanes):
+            for j in range(0, columns, side):
+                turn(rows + r * length + j * size, length, columns - j, lines + j * apart + r * size, apart)
+
+    return run
+
+
+def _turn(dtype: str, of_rows: bool, side: int) -> Any:
+    """Return the intrinsic ``turn(rows, length, columns, lines, apart)``, which turns as many rows as there are lanes.
+
+    Of ``side`` columns only ``columns`` exist: others are read as 0, and not written to rows. ``length`` and ``apart``
+    are from row to row and from line to line, in bytes. Rows that are ``side`` apart lie in one vector, so that it has
+    squares side by side.
     """
     number, size = NUMBERS[dtype]
-    vector = ir.VectorType(number, machine().lanes(size))
+    lanes = machine().lanes(size)
+    part, line = ir.VectorType(number, side), ir.VectorType(number, lanes)
 
     @intrinsic
-    def turn(context: Any, x: Any, x_step: Any, columns: Any, out: Any, out_step: Any) -> Any:
+    def turn(context: Any, rows: Any, length: Any, columns: Any, lines: Any, apart: Any) -> Any:
         def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
-            x, x_step, columns, out, out_step = args
-            mask = first_lanes(builder, columns, vector.count)
-            reads, writes = (mask, None) if of_rows else (None, mask)
-            places = [builder.add(x, builder.mul(x_step, I64(i))) for i in range(vector.count)]
-            lines = transposed(builder, [load(builder, vector, place, reads) for place in places])
-            for i, line in enumerate(lines):
-                store(builder, line, builder.add(out, builder.mul(out_step, I64(i))), writes)
+            rows, length, columns, lines, apart = args
+            mask = first_lanes(builder, columns, side)
+            rows = [builder.add(rows, builder.mul(length, I64(i))) for i in range(lanes)]
+            lines = [builder.add(lines, builder.mul(apart, I64(i))) for i in range(side)]
+            if of_rows:
+                parts = [load(builder, part, place, mask) for place in rows]
+                squares = [joined(builder, parts[i::side]) for i in range(side)]
+                for place, column in zip(lines, transposed(builder, squares), strict=True):
+                    store(builder, column, place)
+            else:
+                squares = transposed(builder, [load(builder, line, place) for place in lines])
+                for i, square in enumerate(squares):
+                    for place, row in zip(rows[i::side], pieces(builder, square, side), strict=True):
+                        store(builder, row, place, mask)
             return ctx.get_dummy_value()
 
         return types.void(*[types.int64] * 5), emit
@@ -87,12 +145,12 @@ def rests_of_rows(rows: int) -> Any:
         def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
             terms, columns, least, out = args
 
-            def entry(j: int) -> Any:
-                exists, place = builder.icmp_signed("<", I64(j), columns), builder.add(terms, I64(8 * rows * j))
-                return masked_load(builder, vector, place, splat(builder, exists, rows), constant(vector, 0.0))
+            def total(count: int) -> Any:
+                places = (builder.add(terms, I64(8 * rows * j)) for j in range(count))
+                entries = [load(builder, vector, place) for place in places]
+                return join_lanes(builder, [*entries, *[None] * (LANES - count)], plus)
 
-            total = join_lanes(builder, [entry(j) for j in range(LANES)], plus)
-            rest = builder.fsub(total, constant(vector, 1.0))
+            rest = builder.fsub(by_count(builder, columns, LANES, total), constant(vector, 1.0))
             store(builder, rest, out)
             below = builder.fcmp_unordered("<", rest, splat(builder, least, rows))
             return builder.zext(builder.ctpop(builder.bitcast(below, ir.IntType(rows))), I64)

@@ -58,14 +58,14 @@ def joined(builder: Any, parts: list[Any]) -> Any:
 
 
 def transposed(builder: Any, rows: list[Any]) -> list[Any]:
-    """Return the columns of a square whose rows are vectors, by exchanging halves of halves."""
-    step = len(rows) // 2
+    """Return the columns of squares that lie side by side in vectors, by exchanging halves of halves."""
+    side, lanes = len(rows), range(rows[0].type.count)
+    kind, step = ir.VectorType(I32, len(lanes)), side // 2
     while step:
-        low = [j if not j & step else len(rows) + j - step for j in range(len(rows))]
-        high = [j + step if not j & step else len(rows) + j for j in range(len(rows))]
-        kind = ir.VectorType(I32, len(rows))
+        low = [j if not j & step else len(lanes) + j - step for j in lanes]
+        high = [j + step if not j & step else len(lanes) + j for j in lanes]
         exchanged = list(rows)
-        for r in (r for r in range(len(rows)) if not r & step):
+        for r in (r for r in range(side) if not r & step):
             pair = rows[r], rows[r + step]
             exchanged[r] = builder.shuffle_vector(*pair, ir.Constant(kind, low))
             exchanged[r + step] = builder.shuffle_vector(*pair, ir.Constant(kind, high))
@@ -174,6 +174,23 @@ def loop(
         phi.add_incoming(next_value, last)
     builder.position_at_end(after)
     return _either(builder, (values, before), (changed, last))
+
+
+def by_count(builder: Any, count: Any, most: int, body: Callable[[int], Any]) -> Any:
+    """Emit: the value of body(count). There is code for each count from 1 to ``most``; it must be one of these."""
+    blocks = [builder.append_basic_block("count") for _ in range(most)]
+    choice, after = builder.switch(count, blocks[-1]), builder.append_basic_block("count.end")
+    values = []
+    for known, block in enumerate(blocks, start=1):
+        choice.add_case(I64(known), block)
+        builder.position_at_end(block)
+        values.append(body(known))
+        builder.branch(after)
+    builder.position_at_end(after)
+    result = builder.phi(values[0].type)
+    for value, block in zip(values, blocks, strict=True):
+        result.add_incoming(value, block)
+    return result
 
 
 def _either(builder: Any, one: tuple[list[Any], Any], other: tuple[list[Any], Any]) -> list[Any]:
