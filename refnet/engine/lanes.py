@@ -90,8 +90,8 @@ def over_lanes(
         Memory to have brought in: for each, one more address before all others, of as many numbers of the first
         input's dtype that will soon be read (False) or written (True). They need not exist.
     still : tuple of int
-        Which inputs, by their places, are the same numbers at each step: as many as `lanes_at_once`, of which ``count``
-        must then be a multiple.
+        Which inputs, by their places, begin again after as many numbers as one more address behind all others says: a
+        power of two times `lanes_at_once`, of which ``count`` must then be a multiple.
     halves : bool
         Whether steps are cut in two (`refnet.engine.halves`).
     lookup : callable, optional
@@ -208,6 +208,7 @@ class _Code:
         self.lanes, self.mask, self.streaming = lanes, mask, streaming
         asked, ends = addresses[: len(loop.ahead)], addresses[len(loop.ahead) :]
         self.asked = [*zip(asked, loop.ahead, strict=True)]
+        self.again = builder.sub(ends.pop(), I64(1)) if loop.still else None
         self.table = None if loop.lookup is None else ends.pop()
         self.sums = None if loop.fold is None else ends.pop()
         self.ends = ends
@@ -215,9 +216,8 @@ class _Code:
     def _place(self, number: int, i: Any) -> tuple[Any, Any]:
         """Return the type and the address of what is loaded or stored at step i."""
         kind, size = NUMBERS[(*self.loop.inputs, *self.loop.outputs)[number]]
-        address = self.ends[number]
-        if number not in self.loop.still:
-            address = self.builder.add(address, self.builder.mul(i, I64(size)))
+        place = self.builder.and_(i, self.again) if number in self.loop.still else i
+        address = self.builder.add(self.ends[number], self.builder.mul(place, I64(size)))
         return ir.VectorType(kind, self.lanes), address
 
     def load(self, i: Any) -> list[Any]:

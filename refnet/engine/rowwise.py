@@ -22,8 +22,9 @@ from refnet.engine.elementary import exp_coarse
 from refnet.engine.formulas import Reading
 from refnet.engine.intrinsics import ACCESS, load_float64, select, store_float64
 from refnet.engine.lanes import SUMS, lanes_at_once, over_lanes
+from refnet.engine.machine import machine
 from refnet.engine.rows import LANES, highest, spread, sum_of, top, total, total_apart
-from refnet.engine.table import APART, BLOCK
+from refnet.engine.table import BLOCK
 from refnet.engine.trace import Number
 from refnet.engine.transposed import highest_of_rows, rests_of_rows, turned
 from refnet.engine.vectors import NUMBERS
@@ -48,6 +49,9 @@ TOGETHER, ROOMS = 16, 2
 #: Into how many parts the registers are divided (see `refnet.engine.lanes.over_lanes`).
 LIVE = 8
 
+#: How many short rows are computed together at most.
+MOST = 256
+
 WIDE = "float64"
 
 room = numba.njit(error_model="numpy")(table.room)
@@ -65,9 +69,15 @@ def rowwise(reading: Reading, share: Reading, stored: str) -> Any:
     @numba.njit(error_model="numpy")
     def short(x: int, y: int, rows: int, columns: int, work: int) -> None:
         if 0 < columns <= LANES and rows >= together:
-            for first in range(0, rows, together):
-                first = min(first, rows - together)  # some rows twice rather than one by one
-                as_lanes(x + first * columns * size, y + first * columns * size, columns, work)
+            first, length, count = 0, columns * size, together
+            while 2 * count * columns <= ROOMS * BLOCK and 2 * count <= MOST:
+                count *= 2
+            while first < rows:
+                while count > max(together, rows - first):
+                    count //= 2
+                first = min(first, rows - count)  # some rows twice rather than one by one
+                as_lanes(x + first * length, y + first * length, count, columns, work)
+                first += count
         else:
             in_blocks(x, y, rows, columns, work)
 
@@ -181,8 +191,10 @@ def _one_by_one(reading: Reading, share: Reading, stored: str) -> Any:
         for first in range(0, rows, together):
             count, here, there = min(together, rows - first), x + first * length, y + first * length
             for r in range(count):
+                store_float64(tops, r, find_top(here + r * length, columns))
+            for r in range(count):
                 row, terms = here + r * length, work + 8 * r * columns
-                highest = find_top(row, columns)
+                highest = load_float64(tops, r)
                 spread(0.0, SUMS, sums)
                 find_terms(columns, (highest,), row + count * length, there + r * length, row, terms, sums)
                 rest = rest_of(row, columns, highest, terms, sum_of(sums) - 1.0)
@@ -236,49 +248,51 @@ def _in_blocks(reading: Reading, share: Reading, stored: str) -> Any:
 
 
 def _as_lanes(reading: Reading, share: Reading, stored: str) -> Any:
-    """Return the function for `lanes_at_once` rows of `LANES` numbers at most.
+    """Return the function for a power of two times `lanes_at_once` rows of `LANES` numbers at most.
 
-    The work space holds x, and in its place y, then the terms, both column by column, and for each row its highest
+    The work space holds x, and in its place y, and the terms, both column by column, then for each row its highest
     entry, its rest and its share.
     """
-    together = lanes_at_once(LIVE)
+    together, halves = lanes_at_once(LIVE), machine().whole_vectors
     size = NUMBERS[stored][1]
     rest_of = _rest(stored)
 
-    to_columns, to_rows = turned(stored, together, of_rows=True), turned(stored, together, of_rows=False)
+    to_columns, to_rows = turned(stored, of_rows=True), turned(stored, of_rows=False)
     find_tops, find_rests = highest_of_rows(stored, together), rests_of_rows(together)
-    find_terms = over_lanes(_terms, (stored, WIDE), (WIDE,), live=LIVE, ahead=(False, True), still=(1,))
+    find_terms = over_lanes(_terms, (stored, WIDE), (WIDE,), live=LIVE, ahead=(False, True), still=(1,), halves=halves)
     find_shares = over_lanes(lambda rest: (share(rest),), (WIDE,), (WIDE,), live=LIVE)
     find_results = over_lanes(_result(reading), (stored, WIDE, WIDE, WIDE), (stored,), live=LIVE, still=(1, 3))
 
     @numba.njit(error_model="numpy")
-    def rest_apart(x: int, columns: int, top: float, terms: int, row: int) -> float:
+    def rest_apart(x: int, columns: int, top: float, terms: int, apart: int, row: int) -> float:
         """Return the rest, if little or NaN, of a row whose terms stand in a column; ``row`` has room for them."""
         for j in range(columns):
-            store_float64(row, j, load_float64(terms, j * together))
+            store_float64(row, j, load_float64(terms + j * apart, 0))
         rest = rest_of(x, columns, top, row, 0.0)
         for j in range(columns):
-            store_float64(terms, j * together, load_float64(row, j))
+            store_float64(terms + j * apart, 0, load_float64(row, j))
         return rest
 
     @numba.njit(error_model="numpy")
-    def run(x: int, y: int, columns: int, work: int) -> None:
-        length, whole, apart = columns * size, together * columns, 8 * (together * LANES + APART)
-        terms = work + apart
-        tops, rests, shares = terms + apart, terms + apart + 8 * together, terms + apart + 16 * together
-        to_columns(x, columns, work)
-        find_tops(work, columns, tops)
-        find_terms(whole, 0, x + whole * size, y, work, tops, terms)
-        if find_rests(terms, columns, _little(columns), rests) > 0:
-            for r in range(together):
-                if not load_float64(rests, r) >= _little(columns):
-                    row, top = x + r * length, load_float64(tops, r)
-                    rest = rest_apart(row, columns, top, terms + 8 * r, shares)
-                    store_float64(rests, r, rest)
-                    if rest != rest:
-                        store_float64(tops, r, nan)
-        find_shares(together, 0, rests, shares)
-        find_results(whole, 0, work, tops, terms, shares, work)
-        to_rows(y, columns, work)
+    def run(x: int, y: int, rows: int, columns: int, work: int) -> None:
+        length, whole, least = columns * size, rows * columns, _little(columns)
+        terms, tops = work + ROOMS * 8 * room(columns), work + 2 * ROOMS * 8 * room(columns)
+        rests, shares = tops + 8 * rows, tops + 16 * rows
+        to_columns(x, rows, columns, work)
+        for r in range(0, rows, together):
+            find_tops(work + r * size, rows * size, columns, tops + 8 * r)
+        find_terms(whole, 0, x + whole * size, y, work, tops, terms, rows)
+        for first in range(0, rows, together):
+            if find_rests(terms + 8 * first, 8 * rows, columns, least, rests + 8 * first) > 0:
+                for r in range(first, first + together):
+                    if not load_float64(rests, r) >= least:
+                        row, top = x + r * length, load_float64(tops, r)
+                        rest = rest_apart(row, columns, top, terms + 8 * r, 8 * rows, shares)
+                        store_float64(rests, r, rest)
+                        if rest != rest:
+                            store_float64(tops, r, nan)
+        find_shares(rows, 0, rests, shares)
+        find_results(whole, 0, work, tops, terms, shares, work, rows)
+        to_rows(y, rows, columns, work)
 
     return run

@@ -35,35 +35,36 @@ __all__ = ["highest_of_rows", "rests_of_rows", "turned"]
 I64 = ir.IntType(64)
 
 
-def turned(dtype: str, rows: int, of_rows: bool) -> Any:
-    """Return the compiled ``turned(rows, columns, lines)``: so many rows become columns, one after the other, or back.
+def turned(dtype: str, of_rows: bool) -> Any:
+    """Return the compiled ``turned(rows, count, columns, lines)``: rows become columns, one after the other, or back.
 
-    ``of_rows`` says that the rows are read and the columns written. The squares are no wider than they need be.
+    ``count`` is a multiple of a vector's lanes; ``of_rows`` says that the rows are read and the columns written. The
+    squares are no wider than they need be.
     """
     lanes = machine().lanes(NUMBERS[dtype][1])
     quarter, half = max(1, lanes // 4), max(1, lanes // 2)
-    in_quarters, in_halves, in_wholes = (_squares(dtype, rows, of_rows, side) for side in (quarter, half, lanes))
+    in_quarters, in_halves, in_wholes = (_squares(dtype, of_rows, side) for side in (quarter, half, lanes))
 
     @numba.njit(error_model="numpy", forceinline=True)
-    def run(rows: int, columns: int, lines: int) -> None:
+    def run(rows: int, count: int, columns: int, lines: int) -> None:
         if columns <= quarter:
-            in_quarters(rows, columns, lines)
+            in_quarters(rows, count, columns, lines)
         elif columns <= half:
-            in_halves(rows, columns, lines)
+            in_halves(rows, count, columns, lines)
         else:
-            in_wholes(rows, columns, lines)
+            in_wholes(rows, count, columns, lines)
 
     return run
 
 
-def _squares(dtype: str, count: int, of_rows: bool, side: int) -> Any:
+def _squares(dtype: str, of_rows: bool, side: int) -> Any:
     """Return what `turned` does with ``side`` columns at a time."""
     size = NUMBERS[dtype][1]
     lanes = machine().lanes(size)
     turn = _turn(dtype, of_rows, side)
 
     @numba.njit(error_model="numpy", forceinline=True)
-    def run(rows: int, columns: int, lines: int) -> None:
+    def run(rows: int, count: int, columns: int, lines: int) -> None:
         length, apart = columns * size, count * size
         for r in range(0, count, lanes):
             for j in range(0, columns, side):
@@ -108,32 +109,32 @@ def _turn(dtype: str, of_rows: bool, side: int) -> Any:
 
 
 def highest_of_rows(dtype: str, rows: int) -> Any:
-    """Return the intrinsic ``find(x, columns, out)``: the highest entry of each of so many rows, as float64.
+    """Return the intrinsic ``find(x, apart, columns, out)``: the highest entry of each of so many rows, as float64.
 
-    x has their columns, one after the other. A NaN is passed over.
+    x has their columns, ``apart`` bytes from one to the next. A NaN is passed over.
     """
-    number, size = NUMBERS[dtype]
+    number, _ = NUMBERS[dtype]
     vector, wide = ir.VectorType(number, rows), ir.VectorType(ir.DoubleType(), rows)
 
     @intrinsic
-    def find(context: Any, x: Any, columns: Any, out: Any) -> Any:
+    def find(context: Any, x: Any, apart: Any, columns: Any, out: Any) -> Any:
         def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
-            x, columns, out = args
+            x, apart, columns, out = args
 
             def improve(j: Any, best: list[Any]) -> list[Any]:
-                return [larger(builder, load(builder, vector, builder.add(x, builder.mul(j, I64(rows * size)))), *best)]
+                return [larger(builder, load(builder, vector, builder.add(x, builder.mul(j, apart))), *best)]
 
             (best,) = loop(builder, I64(0), columns, 1, [constant(vector, float("-inf"))], improve)
             store(builder, best if vector == wide else builder.fpext(best, wide), out)
             return ctx.get_dummy_value()
 
-        return types.void(*[types.int64] * 3), emit
+        return types.void(*[types.int64] * 4), emit
 
     return find
 
 
 def rests_of_rows(rows: int) -> Any:
-    """Return the intrinsic ``find(terms, columns, least, out)``: the sum of each of so many rows, less 1.
+    """Return the intrinsic ``find(terms, apart, columns, least, out)``: the sum of each of so many rows, less 1.
 
     The rows are of `LANES` float64 at most, and read as `highest_of_rows` does. What it returns is how many of the
     results are NaN or less than ``least``.
@@ -141,12 +142,12 @@ def rests_of_rows(rows: int) -> Any:
     vector = ir.VectorType(ir.DoubleType(), rows)
 
     @intrinsic
-    def find(context: Any, terms: Any, columns: Any, least: Any, out: Any) -> Any:
+    def find(context: Any, terms: Any, apart: Any, columns: Any, least: Any, out: Any) -> Any:
         def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
-            terms, columns, least, out = args
+            terms, apart, columns, least, out = args
 
             def total(count: int) -> Any:
-                places = (builder.add(terms, I64(8 * rows * j)) for j in range(count))
+                places = (builder.add(terms, builder.mul(apart, I64(j))) for j in range(count))
                 entries = [load(builder, vector, place) for place in places]
                 return join_lanes(builder, [*entries, *[None] * (LANES - count)], plus)
 
@@ -155,6 +156,6 @@ def rests_of_rows(rows: int) -> Any:
             below = builder.fcmp_unordered("<", rest, splat(builder, least, rows))
             return builder.zext(builder.ctpop(builder.bitcast(below, ir.IntType(rows))), I64)
 
-        return types.int64(types.int64, types.int64, types.float64, types.int64), emit
+        return types.int64(*[types.int64] * 3, types.float64, types.int64), emit
 
     return find
