@@ -60,7 +60,7 @@ def over_lanes(
     streaming: bool = False,
     fold: Fold | None = None,
     ahead: tuple[bool, ...] = (),
-    still: tuple[int, ...] = (),
+    repeated: tuple[int, ...] = (),
     halves: bool = False,
     lookup: Callable[..., Any] | None = None,
 ) -> Any:
@@ -89,7 +89,7 @@ def over_lanes(
     ahead : tuple of bool
         Memory to have brought in: for each, one more address before all others, of as many numbers of the first
         input's dtype that will soon be read (False) or written (True). They need not exist.
-    still : tuple of int
+    repeated : tuple of int
         Which inputs, by their places, begin again after as many numbers as one more address behind all others says: a
         power of two times `lanes_at_once`, of which ``count`` must then be a multiple.
     halves : bool
@@ -99,7 +99,7 @@ def over_lanes(
         more address behind all others, and ``count`` must be a multiple of `lanes_at_once`.
     """
     long, short = lanes_at_once(live), SHORT * machine().lanes(8)
-    loop = _Loop(function, inputs, outputs, parameters, fold, ahead, still, lookup)
+    loop = _Loop(function, inputs, outputs, parameters, fold, ahead, repeated, lookup)
     whole, part = _step(loop, long, False, streaming, halves), _step(loop, short, True, False, False)
 
     @numba.njit(error_model="numpy")
@@ -157,7 +157,7 @@ class _Loop:
     parameters: int
     fold: Fold | None
     ahead: tuple[bool, ...]
-    still: tuple[int, ...]
+    repeated: tuple[int, ...]
     lookup: Callable[..., Any] | None
 
 
@@ -208,7 +208,7 @@ class _Code:
         self.lanes, self.mask, self.streaming = lanes, mask, streaming
         asked, ends = addresses[: len(loop.ahead)], addresses[len(loop.ahead) :]
         self.asked = [*zip(asked, loop.ahead, strict=True)]
-        self.again = builder.sub(ends.pop(), I64(1)) if loop.still else None
+        self.period_mask = builder.sub(ends.pop(), I64(1)) if loop.repeated else None
         self.table = None if loop.lookup is None else ends.pop()
         self.sums = None if loop.fold is None else ends.pop()
         self.ends = ends
@@ -216,7 +216,7 @@ class _Code:
     def _place(self, number: int, i: Any) -> tuple[Any, Any]:
         """Return the type and the address of what is loaded or stored at step i."""
         kind, size = NUMBERS[(*self.loop.inputs, *self.loop.outputs)[number]]
-        place = self.builder.and_(i, self.again) if number in self.loop.still else i
+        place = self.builder.and_(i, self.period_mask) if number in self.loop.repeated else i
         address = self.builder.add(self.ends[number], self.builder.mul(place, I64(size)))
         return ir.VectorType(kind, self.lanes), address
 

@@ -1,10 +1,10 @@
 """Softmax and its kin for results of float32 and fewer digits; float64 is in `refnet.engine.pair_rows`.
 
-Short rows go in blocks: what needs a whole row is done row by row, and everything else in loops over the block. Where
-there are enough of them, rows of `LANES` numbers at most are transposed, so that each lane of a vector has a row.
-Long rows go one by one, so that what belongs to the row stays in registers; only their shares, for which one row alone
-would wait, are found for several. All ways compute the same for a row, and add up its terms in the same order. A NaN is
-passed over where the highest entry is looked for and shows in the sum; a formula then gets NaN for both.
+Short rows are transposed, so that each lane of a vector has a row. Where there are too few of them they go in blocks:
+what needs a whole row is done row by row, and everything else in loops over the block. Long rows go one by one, so that
+what belongs to the row stays in registers. Each step is done for several rows before the next, as it waits for the one
+before. All ways compute the same for a row, and add up its terms in the same order. A NaN is passed over where the
+highest entry is looked for and shows in the sum; a formula then gets NaN for both.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ LITTLE = 2.0**-29
 #: Columns from which on rows go one by one.
 LONG = 64
 
-#: How many long rows are computed together at most, and how many rooms of the work space their terms may fill.
-TOGETHER, ROOMS = 16, 2
+#: How many rooms of the work space the terms of rows that are computed together may fill.
+ROOMS = 2
+
+#: How many rows that may be at most: long ones, and short ones.
+TOGETHER, MOST = 16, 256
 
 #: Into how many parts the registers are divided (see `refnet.engine.lanes.over_lanes`).
 LIVE = 8
-
-#: How many short rows are computed together at most.
-MOST = 256
 
 WIDE = "float64"
 
@@ -59,27 +59,21 @@ room = numba.njit(error_model="numpy")(table.room)
 
 def rowwise(reading: Reading, share: Reading, stored: str) -> Any:
     """Return the kernel for a rowwise formula of x, highest, term and the share that is computed from the rest."""
-    in_blocks, as_lanes, together = (
-        _in_blocks(reading, share, stored),
-        _as_lanes(reading, share, stored),
-        lanes_at_once(LIVE),
-    )
-    size = NUMBERS[stored][1]
+    in_blocks, as_lanes = _in_blocks(reading, share, stored), _as_lanes(reading, share, stored)
+    size, together = NUMBERS[stored][1], lanes_at_once(LIVE)
 
     @numba.njit(error_model="numpy")
     def short(x: int, y: int, rows: int, columns: int, work: int) -> None:
-        if 0 < columns <= LANES and rows >= together:
-            first, length, count = 0, columns * size, together
-            while 2 * count * columns <= ROOMS * BLOCK and 2 * count <= MOST:
-                count *= 2
-            while first < rows:
-                while count > max(together, rows - first):
-                    count //= 2
-                first = min(first, rows - count)  # some rows twice rather than one by one
-                as_lanes(x + first * length, y + first * length, count, columns, work)
-                first += count
-        else:
-            in_blocks(x, y, rows, columns, work)
+        first, length, count = 0, columns * size, together
+        while 2 * count <= MOST and 2 * count * columns <= ROOMS * BLOCK:
+            count *= 2
+        while columns > 0 and 2 * (rows - first) >= together <= rows:
+            while count > max(together, rows - first):
+                count //= 2
+            first = min(first, rows - count)  # some rows twice rather than one by one
+            as_lanes(x + first * length, y + first * length, count, columns, work)
+            first += count
+        in_blocks(x + first * length, y + first * length, rows - first, columns, work)
 
     return by_length(_one_by_one(reading, share, stored), short)
 
@@ -161,7 +155,7 @@ def senseless(top: float, equal: float) -> bool:
 
 
 def _one_by_one(reading: Reading, share: Reading, stored: str) -> Any:
-    """Return the function for long rows, up to `TOGETHER` at a time, whose shares are then found together.
+    """Return the function for long rows, up to `TOGETHER` at a time.
 
     The work space holds their terms, behind them for each row its highest entry and its rest, and in the same place its
     share; then the sums.
@@ -248,10 +242,10 @@ def _in_blocks(reading: Reading, share: Reading, stored: str) -> Any:
 
 
 def _as_lanes(reading: Reading, share: Reading, stored: str) -> Any:
-    """Return the function for a power of two times `lanes_at_once` rows of `LANES` numbers at most.
+    """Return the function for short rows, a power of two times `lanes_at_once` of them.
 
     The work space holds x, and in its place y, and the terms, both column by column, then for each row its highest
-    entry, its rest and its share.
+    entry, its rest and its share, then one row, and the sums of every sixteenth column, if there are more.
     """
     together, halves = lanes_at_once(LIVE), machine().whole_vectors
     size = NUMBERS[stored][1]
@@ -259,9 +253,13 @@ def _as_lanes(reading: Reading, share: Reading, stored: str) -> Any:
 
     to_columns, to_rows = turned(stored, of_rows=True), turned(stored, of_rows=False)
     find_tops, find_rests = highest_of_rows(stored, together), rests_of_rows(together)
-    find_terms = over_lanes(_terms, (stored, WIDE), (WIDE,), live=LIVE, ahead=(False, True), still=(1,), halves=halves)
+    find_terms = over_lanes(
+        _terms, (stored, WIDE), (WIDE,), live=LIVE, ahead=(False, True), repeated=(1,), halves=halves
+    )
     find_shares = over_lanes(lambda rest: (share(rest),), (WIDE,), (WIDE,), live=LIVE)
-    find_results = over_lanes(_result(reading), (stored, WIDE, WIDE, WIDE), (stored,), live=LIVE, still=(1, 3))
+    find_results = over_lanes(_result(reading), (stored, WIDE, WIDE, WIDE), (stored,), live=LIVE, repeated=(1, 3))
+    copy = over_lanes(lambda a: (a,), (WIDE,), (WIDE,), live=LIVE)
+    add = over_lanes(lambda a, b: (a + b,), (WIDE, WIDE), (WIDE,), live=LIVE)
 
     @numba.njit(error_model="numpy")
     def rest_apart(x: int, columns: int, top: float, terms: int, apart: int, row: int) -> float:
@@ -274,20 +272,34 @@ def _as_lanes(reading: Reading, share: Reading, stored: str) -> Any:
         return rest
 
     @numba.njit(error_model="numpy")
+    def in_lanes(terms: int, rows: int, columns: int, sums: int) -> int:
+        """Add up the columns j, j + `LANES`, ... and return where these sums stand: one column each are their own."""
+        column = 8 * rows
+        if columns <= LANES:
+            return terms
+        more = min(LANES, columns - LANES)
+        add(rows * more, 0, terms, terms + LANES * column, sums)
+        copy(rows * (LANES - more), 0, terms + more * column, sums + more * column)
+        for j in range(2 * LANES, columns, LANES):
+            add(rows * min(LANES, columns - j), 0, sums, terms + j * column, sums)
+        return sums
+
+    @numba.njit(error_model="numpy")
     def run(x: int, y: int, rows: int, columns: int, work: int) -> None:
         length, whole, least = columns * size, rows * columns, _little(columns)
         terms, tops = work + ROOMS * 8 * room(columns), work + 2 * ROOMS * 8 * room(columns)
-        rests, shares = tops + 8 * rows, tops + 16 * rows
+        rests, shares, one_row = tops + 8 * rows, tops + 16 * rows, tops + 24 * rows
         to_columns(x, rows, columns, work)
         for r in range(0, rows, together):
             find_tops(work + r * size, rows * size, columns, tops + 8 * r)
         find_terms(whole, 0, x + whole * size, y, work, tops, terms, rows)
+        lanes = in_lanes(terms, rows, columns, one_row + 8 * LONG)
         for first in range(0, rows, together):
-            if find_rests(terms + 8 * first, 8 * rows, columns, least, rests + 8 * first) > 0:
+            if find_rests(lanes + 8 * first, 8 * rows, min(columns, LANES), least, rests + 8 * first) > 0:
                 for r in range(first, first + together):
                     if not load_float64(rests, r) >= least:
                         row, top = x + r * length, load_float64(tops, r)
-                        rest = rest_apart(row, columns, top, terms + 8 * r, 8 * rows, shares)
+                        rest = rest_apart(row, columns, top, terms + 8 * r, 8 * rows, one_row)
                         store_float64(rests, r, rest)
                         if rest != rest:
                             store_float64(tops, r, nan)

@@ -62,12 +62,14 @@ def test_in_place():
 
 
 @pytest.mark.parametrize("live", [4, 8])
-def test_an_input_that_stays_is_read_anew_by_every_step(live):
-    subtract = compiled(lambda x, y: (x - y,), ("float32", "float64"), ("float32",), live=live, still=(1,))
-    step = lanes_at_once(live)
-    x, y = np.arange(5 * step, dtype=np.float32).reshape(5, step), np.arange(step) * 0.5
+@pytest.mark.parametrize("steps", [1, 2, 4])
+def test_an_input_that_is_repeated_begins_again_after_its_period(live, steps):
+    loop = over_lanes(lambda x, y: (x - y,), ("float32", "float64"), ("float32",), live=live, repeated=(1,))
+    subtract = numba.njit(lambda count, x, y, out, period: loop(count, 0, x, y, out, period))
+    period = steps * lanes_at_once(live)
+    x, y = np.arange(5 * period, dtype=np.float32).reshape(5, period), np.arange(period) * 0.5
     difference = np.empty_like(x)
-    subtract(np.empty(0), x, y, difference)
+    subtract(x.size, x.ctypes.data, y.ctypes.data, difference.ctypes.data, period)
     np.testing.assert_array_equal(difference, x - y)
 
 
