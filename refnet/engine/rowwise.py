@@ -24,9 +24,9 @@ from refnet.engine.intrinsics import ACCESS, load_float64, select, store_float64
 from refnet.engine.lanes import SUMS, lanes_at_once, over_lanes
 from refnet.engine.machine import machine
 from refnet.engine.rows import LANES, highest, spread, sum_of, top, total, total_apart
-from refnet.engine.table import BLOCK
+from refnet.engine.table import BLOCK, ROOMS
 from refnet.engine.trace import Number
-from refnet.engine.transposed import highest_of_rows, rests_of_rows, turned
+from refnet.engine.transposed import grouped, highest_of_rows, rests_of_rows, turned
 from refnet.engine.vectors import NUMBERS
 
 __all__ = ["LIVE", "WIDE", "by_length", "room", "rowwise", "senseless"]
@@ -43,11 +43,8 @@ LITTLE = 2.0**-29
 #: Columns from which on rows go one by one.
 LONG = 64
 
-#: How many rooms of the work space the terms of rows that are computed together may fill.
-ROOMS = 2
-
-#: How many rows that may be at most: long ones, and short ones.
-TOGETHER, MOST = 16, 256
+#: How many long rows are computed together at most.
+TOGETHER = 16
 
 #: Into how many parts the registers are divided (see `refnet.engine.lanes.over_lanes`).
 LIVE = 8
@@ -60,21 +57,7 @@ room = numba.njit(error_model="numpy")(table.room)
 def rowwise(reading: Reading, share: Reading, stored: str) -> Any:
     """Return the kernel for a rowwise formula of x, highest, term and the share that is computed from the rest."""
     in_blocks, as_lanes = _in_blocks(reading, share, stored), _as_lanes(reading, share, stored)
-    size, together = NUMBERS[stored][1], lanes_at_once(LIVE)
-
-    @numba.njit(error_model="numpy")
-    def short(x: int, y: int, rows: int, columns: int, work: int) -> None:
-        first, length, count = 0, columns * size, together
-        while 2 * count <= MOST and 2 * count * columns <= ROOMS * BLOCK:
-            count *= 2
-        while columns > 0 and 2 * (rows - first) >= together <= rows:
-            while count > max(together, rows - first):
-                count //= 2
-            first = min(first, rows - count)  # some rows twice rather than one by one
-            as_lanes(x + first * length, y + first * length, count, columns, work)
-            first += count
-        in_blocks(x + first * length, y + first * length, rows - first, columns, work)
-
+    short = grouped(as_lanes, in_blocks, lanes_at_once(LIVE), NUMBERS[stored][1])
     return by_length(_one_by_one(reading, share, stored), short)
 
 

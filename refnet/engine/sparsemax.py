@@ -20,12 +20,14 @@ from typing import Any
 import numba
 from numba import types
 
+from refnet.engine import sparsemax_rows
 from refnet.engine.intrinsics import ACCESS, load_float64, select as select_one, store_float64
-from refnet.engine.lanes import over_lanes
+from refnet.engine.lanes import lanes_at_once, over_lanes
 from refnet.engine.pairs import Pair, rounded
 from refnet.engine.rows import LANES, SEVERAL, first_bit, not_below, top
-from refnet.engine.rowwise import room, senseless
+from refnet.engine.rowwise import LIVE, by_length, room, senseless
 from refnet.engine.trace import Number, compiled, fma, seldom, select
+from refnet.engine.transposed import grouped
 from refnet.engine.vectors import NUMBERS
 
 __all__ = ["kernel"]
@@ -40,23 +42,30 @@ def kernel(stored: str) -> Any:
     find_top, collect, fill, correct = top(stored), _collect(stored), _fill(stored), _correct(stored)
     find_results = over_lanes(_result, (stored,), (stored,), 4, live=8, ahead=(False, True))
 
-    def run(x: int, y: int, rows: int, columns: int, unused: int, work: int) -> None:
+    @numba.njit(error_model="numpy")
+    def one_row(x: int, y: int, columns: int, work: int) -> None:
         lows = work + 8 * room(columns)
-        for r in range(rows):
-            here, there = x + r * columns * size, y + r * columns * size
-            highest, sums = find_top(here, columns), lows + 8 * room(columns)
-            count = collect(here, columns, highest, work, lows)
-            if count < 0 or abs(highest) == inf:
-                fill(here, there, columns, highest, count < 0)
-            else:
-                kept, total, low, doubtful = _support(work, lows, count, sums)
-                length = columns * size
-                parameters = (highest, types.float64(kept), total, low)
-                find_results(columns, parameters, here + length, there + length, here, there)
-                if doubtful:
-                    correct(here, there, columns, work, lows, sums, parameters)
+        highest, sums = find_top(x, columns), lows + 8 * room(columns)
+        count = collect(x, columns, highest, work, lows)
+        if count < 0 or abs(highest) == inf:
+            fill(x, y, columns, highest, count < 0)
+        else:
+            kept, total, low, doubtful = _support(work, lows, count, sums)
+            length = columns * size
+            parameters = (highest, types.float64(kept), total, low)
+            find_results(columns, parameters, x + length, y + length, x, y)
+            if doubtful:
+                correct(x, y, columns, work, lows, sums, parameters)
 
-    return run
+    @numba.njit(error_model="numpy")
+    def one_by_one(x: int, y: int, rows: int, columns: int, work: int) -> None:
+        for r in range(rows):
+            one_row(x + r * columns * size, y + r * columns * size, columns, work)
+
+    if stored == "float64":
+        return by_length(one_by_one, one_by_one)
+    as_lanes = sparsemax_rows.as_lanes(one_row)
+    return by_length(one_by_one, grouped(as_lanes, one_by_one, lanes_at_once(LIVE), size))
 
 
 def _excess(gap: Pair, count: Number, total: Number, low: Number) -> Pair:

@@ -25,6 +25,9 @@ ACTIVATION_WORK = 20
 #: How many numbers a block of rows has at most in a rowwise kernel, unless one row has more.
 BLOCK = 1024
 
+#: How many rooms of a work space the terms of rows that are computed together may fill.
+ROOMS = 2
+
 #: By how many float64 the arrays of a rowwise kernel's work space are longer than the numbers in them. Arrays that lie
 #: a power of two apart fall into the same places of the first-level cache, and a load waits for another's stores.
 APART = 40

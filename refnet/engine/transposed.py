@@ -16,6 +16,7 @@ from numba.extending import intrinsic
 
 from refnet.engine.machine import machine
 from refnet.engine.rows import LANES, join_lanes, larger, plus
+from refnet.engine.table import BLOCK, ROOMS
 from refnet.engine.vectors import (
     NUMBERS,
     by_count,
@@ -30,9 +31,35 @@ from refnet.engine.vectors import (
     transposed,
 )
 
-__all__ = ["highest_of_rows", "rests_of_rows", "turned"]
+__all__ = ["grouped", "highest_of_rows", "rests_of_rows", "turned"]
 
 I64 = ir.IntType(64)
+
+#: How many rows are computed together at most.
+MOST = 256
+
+
+def grouped(as_lanes: Any, few: Any, together: int, size: int) -> Any:
+    """Return the kernel for short rows of numbers of ``size`` bytes.
+
+    It gives as many of them as it can to ``as_lanes``, a power of two times ``together`` at once, and others to
+    ``few``. Both are functions of x, y, rows, columns and the address of the work space.
+    """
+
+    @numba.njit(error_model="numpy")
+    def run(x: int, y: int, rows: int, columns: int, work: int) -> None:
+        first, length, count = 0, columns * size, together
+        while 2 * count <= MOST and 2 * count * columns <= ROOMS * BLOCK:
+            count *= 2
+        while columns > 0 and 2 * (rows - first) >= together <= rows:
+            while count > max(together, rows - first):
+                count //= 2
+            first = min(first, rows - count)  # some rows twice rather than one by one
+            as_lanes(x + first * length, y + first * length, count, columns, work)
+            first += count
+        few(x + first * length, y + first * length, rows - first, columns, work)
+
+    return run
 
 
 def turned(dtype: str, of_rows: bool) -> Any:

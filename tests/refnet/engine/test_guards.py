@@ -54,7 +54,7 @@ def rowwise() -> None:
         for dtype in (*DTYPES, "float16"):
             for columns in LENGTHS[1:]:  # the work space is kept until a longer row comes: its end is that of this row
                 print(activation, dtype, columns)
-                for rows in (0, 1, 2, 3, 7, *((16, 17, 64, 150) if columns < 70 else (4,))):
+                for rows in (0, 1, 2, 3, 7, *((16, 17, 33, 64, 150, 300) if columns < 70 else (4,))):
                     activation(numbers(rows, columns, dtype=dtype))
 
 
@@ -63,7 +63,7 @@ def array() -> None:
         for dtype in (*DTYPES, "float16"):
             for columns in LENGTHS[1:]:
                 print(activation, dtype, columns)
-                for rows in (0, 1, 2, 3, 7, 64 if columns < 70 else 4):
+                for rows in (0, 1, 2, 3, 7, *((33, 64, 150, 300) if columns < 70 else (4,))):
                     activation(numbers(rows, columns, dtype=dtype))
 
 
