@@ -20,7 +20,7 @@ from typing import Any
 import numba
 from numba import types
 
-from refnet.engine import sparsemax_rows
+from refnet.engine import sparsemax_exact
 from refnet.engine.intrinsics import ACCESS, load_float64, select as select_one, store_float64
 from refnet.engine.lanes import lanes_at_once, over_lanes
 from refnet.engine.pairs import Pair, rounded
@@ -32,6 +32,9 @@ from refnet.engine.vectors import NUMBERS
 
 __all__ = ["kernel"]
 
+#: Of how many entries one may be a candidate before the row is tried without pairs.
+FEW = 16
+
 #: Numbers of an expansion at most: between 2^14 and 2^-1074 no two of them have bits that are neighbours.
 PARTS = 560
 
@@ -40,13 +43,19 @@ def kernel(stored: str) -> Any:
     """Return the kernel for numbers of a dtype; the work space holds the candidates' g and its low parts, and sums."""
     size = NUMBERS[stored][1]
     find_top, collect, fill, correct = top(stored), _collect(stored), _fill(stored), _correct(stored)
+    exact, exactly = stored == "float32", sparsemax_exact.alone()
     find_results = over_lanes(_result, (stored,), (stored,), 4, live=8, ahead=(False, True))
 
     @numba.njit(error_model="numpy")
     def one_row(x: int, y: int, columns: int, work: int) -> None:
         lows = work + 8 * room(columns)
         highest, sums = find_top(x, columns), lows + 8 * room(columns)
-        count = collect(x, columns, highest, work, lows)
+        few = columns // FEW
+        count = collect(x, columns, highest, work, lows, few)
+        if count > few:
+            if exact and exactly(x, y, columns, highest, work, sums):
+                return
+            count = collect(x, columns, highest, work, lows, columns)
         if count < 0 or abs(highest) == inf:
             fill(x, y, columns, highest, count < 0)
         else:
@@ -64,7 +73,7 @@ def kernel(stored: str) -> Any:
 
     if stored == "float64":
         return by_length(one_by_one, one_by_one)
-    as_lanes = sparsemax_rows.as_lanes(one_row)
+    as_lanes = sparsemax_exact.as_lanes(one_row)
     return by_length(one_by_one, grouped(as_lanes, one_by_one, lanes_at_once(LIVE), size))
 
 
@@ -213,9 +222,10 @@ def _grow(place: int, parts: int, x: float) -> int:
 
 
 def _collect(stored: str) -> Any:
-    """Return ``collect(x, columns, top, gaps, lows)``: it writes the candidates, and returns how many; -1 for a NaN.
+    """Return ``collect(x, columns, top, gaps, lows, most)``: it writes the candidates, and returns how many.
 
-    A candidate is at least ``top - 1``, rounded to x's dtype: then no number of that dtype lies between the two.
+    It returns -1 for a NaN, and stops once there are more than ``most``. A candidate is at least ``top - 1``, rounded
+    to x's dtype: then no number of that dtype lies between the two.
     """
     load, several, some = ACCESS[stored][1], not_below(stored, SEVERAL), not_below(stored, LANES)
 
@@ -233,13 +243,13 @@ def _collect(stored: str) -> Any:
         return count
 
     @numba.njit(error_model="numpy")
-    def collect(x: int, columns: int, top: float, gaps: int, lows: int) -> int:
+    def collect(x: int, columns: int, top: float, gaps: int, lows: int, most: int) -> int:
         whole, count = columns - columns % SEVERAL, 0
         for i in range(0, whole, SEVERAL):
-            if count >= 0:
+            if 0 <= count <= most:
                 count = take(x, i, several(x, i, SEVERAL, top - 1.0), top, gaps, lows, count)
         for i in range(whole, columns, LANES):
-            if count >= 0:
+            if 0 <= count <= most:
                 count = take(x, i, some(x, i, columns - i, top - 1.0), top, gaps, lows, count)
         return count
 

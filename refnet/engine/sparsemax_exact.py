@@ -1,13 +1,18 @@
-"""sparsemax of many short rows of float32, with rows as the lanes of vectors (`refnet.engine.transposed`).
+"""sparsemax of float32 where float64 does not round, so that pairs are not needed: most rows.
 
-Where all entries are multiples of `GRAIN`, as those of `LEAST` or more and 0 are, float64 computes all of it without
-rounding: each g is a multiple of `GRAIN` in [-1, 0], so of fewer than 64 of them the sum, and 1 + k g - sum, have 52
-bits at most. Only the division by k rounds. So the steps are those of `refnet.engine.sparsemax`, without pairs, and so
-are the bits. Other rows, and those with a NaN or an infinite highest entry, are left to it.
+Let S be the sum of the gaps to the highest entry that are above -1, and all entries be 0 or at least (1 - S) `LEAST`,
+in absolute value. Then all are multiples of (1 - S) 2^-52. So are the gaps, the sums of those that are kept, and
+1 + k gap - sum, and none of these is above 1 - S, in absolute value, that decides a result: they have 53 bits at most.
+Only the division by k rounds. So the steps are those of `refnet.engine.sparsemax`, and so are the bits. Rows with other
+entries, a NaN, or an infinite highest entry are left to it.
+
+Many short rows go as the lanes of vectors (`refnet.engine.transposed`), where 1 - S is `LONG` at most. Others go one by
+one, if many of their entries may be kept.
 """
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import numba
@@ -16,19 +21,21 @@ from numba import types
 from numba.extending import intrinsic
 
 from refnet.engine.intrinsics import load_float64
-from refnet.engine.lanes import lanes_at_once, over_lanes
+from refnet.engine.lanes import SUMS, lanes_at_once, over_lanes
+from refnet.engine.rows import spread, sum_of
 from refnet.engine.rowwise import LIVE, room
 from refnet.engine.table import ROOMS
-from refnet.engine.trace import Number, fma as number_fma, select
+from refnet.engine.trace import Number, absolute, fma as number_fma, select
 from refnet.engine.transposed import highest_of_rows, turned
 from refnet.engine.vectors import constant, fma, load, loop, store
 
-__all__ = ["as_lanes"]
+__all__ = ["alone", "as_lanes"]
 
-LEAST, GRAIN = 2.0**-22, 2.0**-45
+#: A float32 of 2^-29 or more is a multiple of 2^-52.
+LEAST = 2.0**-29
 
-#: The bits of float32's 2^-22 and inf.
-LEAST_BITS, INFINITE_BITS = 0x34800000, 0x7F800000
+#: The bits of float32's `LONG` times `LEAST`, and of inf.
+LEAST_BITS, INFINITE_BITS = 0x34000000, 0x7F800000
 
 I32, I64, F32, F64 = ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleType()
 
@@ -64,6 +71,48 @@ def as_lanes(one_row: Any) -> Any:
                 top = load_float64(tops, r)
                 if top != top:
                     one_row(x + r * length, y + r * length, columns, work)
+
+    return run
+
+
+def alone() -> Any:
+    """Return ``alone(x, y, columns, top, gaps, sums) -> done`` for one row, of any length.
+
+    Nothing is written to y unless it is done. There is room for the row at ``gaps``, for 3 `SUMS` numbers at ``sums``.
+    """
+
+    def fine(x: Number, least: Number) -> tuple[Number]:
+        zero, one = x.constant(0.0), x.constant(1.0)
+        return (select(absolute(x) >= least, zero, select(x == 0.0, zero, one)),)
+
+    def kept(gap: Number, k: Number, rest: Number) -> tuple[Number, Number]:
+        zero, one = gap.constant(0.0), gap.constant(1.0)
+        keep = number_fma(k, gap, rest) > 0.0
+        return select(keep, one, zero), select(keep, gap, zero)
+
+    def add(sums: list[Number], values: list[Number]) -> list[Number]:
+        return [total + value for total, value in zip(sums, values, strict=True)]
+
+    find_gaps = over_lanes(_gap, ("float32",), ("float64",), 1, live=LIVE)
+    find_kept = over_lanes(kept, ("float64",), (), 2, live=LIVE, fold=add)
+    find_fine = over_lanes(fine, ("float32",), (), 1, live=LIVE, fold=add)
+    find_results = over_lanes(_result, ("float64",), ("float32",), 2, live=LIVE)
+
+    @numba.njit(error_model="numpy")
+    def run(x: int, y: int, columns: int, top: float, gaps: int, sums: int) -> bool:
+        find_gaps(columns, (top,), x, gaps)
+        count, k, rest = 0.0, 1.0, 1.0
+        while count != k:
+            spread(0.0, 2 * SUMS, sums)
+            find_kept(columns, (k, rest), gaps, sums)
+            if count == 0.0:
+                spread(0.0, SUMS, sums + 16 * SUMS)
+                find_fine(columns, ((1.0 - sum_of(sums + 8 * SUMS)) * LEAST,), x, sums + 16 * SUMS)
+                if abs(top) == inf or sum_of(sums + 16 * SUMS) > 0.0:
+                    return False
+            count, k, rest = k, sum_of(sums), 1.0 - sum_of(sums + 8 * SUMS)
+        find_results(columns, (k, rest), gaps, y)
+        return True
 
     return run
 
