@@ -181,10 +181,8 @@ def _kept(rows: int) -> Any:
             def keep(j: Any, state: list[Any]) -> list[Any]:
                 gap = load(builder, vector, builder.add(gaps, builder.mul(j, apart)))
                 kept = builder.fcmp_ordered(">", fma(builder, k, gap, rest), zero)
-                return [
-                    builder.fadd(value, builder.select(kept, more, zero))
-                    for value, more in zip(state, (one, gap), strict=True)
-                ]
+                sums = (builder.fadd(value, more) for value, more in zip(state, (one, gap), strict=True))
+                return [builder.select(kept, after, value) for after, value in zip(sums, state, strict=True)]
 
             before, again, after = builder.block, *map(builder.append_basic_block, ("again", "kept"))
             builder.branch(again)
