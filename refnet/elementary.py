@@ -43,6 +43,7 @@ __all__ = [
     "shortcut",
     "split",
     "sqrt",
+    "sum_beyond",
     "sum_odd",
     "where",
     "within",
@@ -255,6 +256,22 @@ def sum_odd(a: Any, b: Any) -> Any:
     nudged = np.nextafter(total, np.copysign(np.inf, lost))
     odd = np.where(even & (lost != 0) & np.isfinite(lost), nudged, total)
     return np.where(b == 0.0, a, odd)[()]
+
+
+def sum_beyond(a: Any, b: Any) -> Any:
+    """Return a + b, of like signs; where b is lost beside a, the number next to a, farther from 0.
+
+    It matters where a lies halfway between two float32 numbers, to one of which the result is then rounded: b decides,
+    however small, or so small that it is 0 here. The engine adds plainly when the result stays float64.
+
+    Examples
+    --------
+    >>> float(-1.0 - 2.0**-60), float(sum_beyond(-1.0, -(2.0**-60)))
+    (-1.0, -1.0000000000000002)
+    """
+    total = np.add(a, b)
+    lost = (total == a) & (total != 0.0) & np.isfinite(total)
+    return np.where(lost, np.nextafter(total, np.copysign(np.inf, total)), total)[()]
 
 
 def ratio(a: Any, b: Any, c: Any) -> Any:

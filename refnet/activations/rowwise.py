@@ -29,6 +29,7 @@ from refnet.elementary import (
     maximum,
     ratio,
     seldom,
+    sum_beyond,
     two_sum,
     where,
     within,
@@ -114,7 +115,8 @@ def log_softmax(x: Any, highest: Any, term: Any, share: Any) -> Any:
     >>> activations.log_softmax([[1.0, 2.0, 30.0]])
     array([[-2.900000e+01, -2.800000e+01, -9.458066e-13]], dtype=float32)
     """
-    return seldom(highest == inf, lambda: where(x == highest, term - 1.0, -inf), x - highest) - share
+    below = seldom(highest == inf, lambda: where(x == highest, term - 1.0, -inf), x - highest)
+    return sum_beyond(below, -share)
 
 
 def _glu_exact(m: Any, row: list[Any]) -> list[Any]:

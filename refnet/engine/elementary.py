@@ -271,6 +271,12 @@ def sum_odd(a: Any, b: Any) -> Number:
     return select(b == 0.0, a, select(inexact, odd, s))
 
 
+def sum_beyond(a: Any, b: Any) -> Number:
+    """Return a + b, where a counts as a float64 number farther from 0 than it is: for results of fewer digits."""
+    a, b = numbers(a, b)
+    return fma(a, 1.0 + 2.0**-52, b)
+
+
 def ratio(a: Any, b: Any, c: Any) -> Number:
     """Return a / (b + c): enough where the result is rounded to fewer digits."""
     return over_sum(*numbers(a, b, c))
@@ -345,6 +351,7 @@ FEWER_DIGITS: dict[Callable[..., Any], Callable[..., Number]] = {
     elementary.shortcut: shortcut,
     elementary.split: split,
     elementary.sqrt: sqrt,
+    elementary.sum_beyond: sum_beyond,
     elementary.sum_odd: sum_odd,
     elementary.where: where,
     elementary.within: within,

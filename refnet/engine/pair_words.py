@@ -262,6 +262,7 @@ IN_PAIRS: dict[Callable[..., Any], Callable[..., Pair]] = {
     elementary.shortcut: pairs.shortcut,
     elementary.split: pairs.split,
     elementary.sqrt: pairs.sqrt,
+    elementary.sum_beyond: pairs.total,
     elementary.sum_odd: pairs.total,
     elementary.where: where,
     elementary.within: pairs.within,

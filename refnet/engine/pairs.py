@@ -242,7 +242,7 @@ def fma(a: Any, b: Any, c: Any) -> Pair:
 
 
 def total(a: Any, b: Any) -> Pair:
-    """Return a + b, and a with its sign if b = 0: `sum_odd`, with no second rounding to prepare for."""
+    """Return a + b, and a with its sign if b = 0: `sum_odd`, `sum_beyond`, with no second rounding to prepare for."""
     a, b = pair_of(a, b)
     return where(b == 0.0, a, a + b)
 

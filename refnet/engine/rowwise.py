@@ -26,7 +26,7 @@ from refnet.engine.machine import machine
 from refnet.engine.rows import LANES, highest, spread, sum_of, top, total, total_apart
 from refnet.engine.table import BLOCK, ROOMS
 from refnet.engine.trace import Number
-from refnet.engine.transposed import grouped, highest_of_rows, rests_of_rows, turned
+from refnet.engine.transposed import grouped, highest_of_rows, sums_of_rows, turned
 from refnet.engine.vectors import NUMBERS
 
 __all__ = ["LIVE", "WIDE", "by_length", "room", "rowwise", "senseless"]
@@ -227,32 +227,57 @@ def _in_blocks(reading: Reading, share: Reading, stored: str) -> Any:
 def _as_lanes(reading: Reading, share: Reading, stored: str) -> Any:
     """Return the function for short rows, a power of two times `lanes_at_once` of them.
 
-    The work space holds x, and in its place y, and the terms, both column by column, then for each row its highest
-    entry, its rest and its share, then one row, and the sums of every sixteenth column, if there are more.
+    The work space holds x, and in its place y, and the terms, both column by column, and once more without those of the
+    highest entries; then for each row its highest entry, its rest and its share, then what `_rests_of_columns` needs.
     """
     together, halves = lanes_at_once(LIVE), machine().whole_vectors
     size = NUMBERS[stored][1]
-    rest_of = _rest(stored)
 
     to_columns, to_rows = turned(stored, of_rows=True), turned(stored, of_rows=False)
-    find_tops, find_rests = highest_of_rows(stored, together), rests_of_rows(together)
+    find_tops, find_rests = highest_of_rows(stored, together), _rests_of_columns(stored)
     find_terms = over_lanes(
         _terms, (stored, WIDE), (WIDE,), live=LIVE, ahead=(False, True), repeated=(1,), halves=halves
     )
     find_shares = over_lanes(lambda rest: (share(rest),), (WIDE,), (WIDE,), live=LIVE)
     find_results = over_lanes(_result(reading), (stored, WIDE, WIDE, WIDE), (stored,), live=LIVE, repeated=(1, 3))
+
+    @numba.njit(error_model="numpy")
+    def run(x: int, y: int, rows: int, columns: int, work: int) -> None:
+        whole, apart = rows * columns, ROOMS * 8 * room(columns)
+        terms, tops = work + apart, work + 3 * apart
+        rests, shares = tops + 8 * rows, tops + 16 * rows
+        to_columns(x, rows, columns, work)
+        for r in range(0, rows, together):
+            find_tops(work + r * size, rows * size, columns, tops + 8 * r)
+        find_terms(whole, 0, x + whole * size, y, work, tops, terms, rows)
+        find_rests(x, work, terms, rows, columns, tops)
+        find_shares(rows, 0, rests, shares)
+        find_results(whole, 0, work, tops, terms, shares, work, rows)
+        to_rows(y, rows, columns, work)
+
+    return run
+
+
+def _rests_of_columns(stored: str) -> Any:
+    """Return ``find(x, lines, terms, rows, columns, tops)``: it finds what `_rest` does, for rows in columns.
+
+    The lines are those of x; one room of terms behind them is free. Behind the highest entries there is room for the
+    rests, for as many numbers again, for one row, and for a sum of each row's lanes.
+    """
+    together, rest_of = lanes_at_once(LIVE), _rest(stored)
+    size = NUMBERS[stored][1]
+    find_rests, find_totals = sums_of_rows(together, 1.0), sums_of_rows(together, 0.0)
     copy = over_lanes(lambda a: (a,), (WIDE,), (WIDE,), live=LIVE)
     add = over_lanes(lambda a, b: (a + b,), (WIDE, WIDE), (WIDE,), live=LIVE)
 
-    @numba.njit(error_model="numpy")
-    def rest_apart(x: int, columns: int, top: float, terms: int, apart: int, row: int) -> float:
-        """Return the rest, if little or NaN, of a row whose terms stand in a column; ``row`` has room for them."""
-        for j in range(columns):
-            store_float64(row, j, load_float64(terms + j * apart, 0))
-        rest = rest_of(x, columns, top, row, 0.0)
-        for j in range(columns):
-            store_float64(terms + j * apart, 0, load_float64(row, j))
-        return rest
+    def without_top(x: Number, term: Number, top: Number) -> tuple[Number]:
+        return (trace.select(x == top, x.constant(0.0), term),)
+
+    def better(rest: Number, total: Number, least: Number) -> tuple[Number]:
+        return (trace.select(rest < least, total, rest),)
+
+    leave_out = over_lanes(without_top, (stored, WIDE, WIDE), (WIDE,), live=LIVE, repeated=(2,))
+    choose = over_lanes(better, (WIDE, WIDE), (WIDE,), 1, live=LIVE)
 
     @numba.njit(error_model="numpy")
     def in_lanes(terms: int, rows: int, columns: int, sums: int) -> int:
@@ -268,26 +293,38 @@ def _as_lanes(reading: Reading, share: Reading, stored: str) -> Any:
         return sums
 
     @numba.njit(error_model="numpy")
-    def run(x: int, y: int, rows: int, columns: int, work: int) -> None:
-        length, whole, least = columns * size, rows * columns, _little(columns)
-        terms, tops = work + ROOMS * 8 * room(columns), work + 2 * ROOMS * 8 * room(columns)
-        rests, shares, one_row = tops + 8 * rows, tops + 16 * rows, tops + 24 * rows
-        to_columns(x, rows, columns, work)
-        for r in range(0, rows, together):
-            find_tops(work + r * size, rows * size, columns, tops + 8 * r)
-        find_terms(whole, 0, x + whole * size, y, work, tops, terms, rows)
-        lanes = in_lanes(terms, rows, columns, one_row + 8 * LONG)
-        for first in range(0, rows, together):
-            if find_rests(lanes + 8 * first, 8 * rows, min(columns, LANES), least, rests + 8 * first) > 0:
-                for r in range(first, first + together):
-                    if not load_float64(rests, r) >= least:
-                        row, top = x + r * length, load_float64(tops, r)
-                        rest = rest_apart(row, columns, top, terms + 8 * r, 8 * rows, one_row)
-                        store_float64(rests, r, rest)
-                        if rest != rest:
-                            store_float64(tops, r, nan)
-        find_shares(rows, 0, rests, shares)
-        find_results(whole, 0, work, tops, terms, shares, work, rows)
-        to_rows(y, rows, columns, work)
+    def without_limit(x: int, columns: int, top: float, terms: int, rows: int, one_row: int) -> float:
+        """Return the rest of a row whose rest is NaN; its terms stand in a column, and are written anew there."""
+        for j in range(columns):
+            store_float64(one_row, j, load_float64(terms, j * rows))
+        rest = rest_of(x, columns, top, one_row, nan)
+        for j in range(columns):
+            store_float64(terms, j * rows, load_float64(one_row, j))
+        return rest
 
-    return run
+    @numba.njit(error_model="numpy")
+    def find(x: int, lines: int, terms: int, rows: int, columns: int, tops: int) -> None:
+        rests, totals, one_row = tops + 8 * rows, tops + 16 * rows, tops + 24 * rows
+        sums, least, few, asked = one_row + 8 * LONG, _little(columns), min(columns, LANES), 0
+        lanes = in_lanes(terms, rows, columns, sums)
+        for r in range(0, rows, together):
+            asked += find_rests(lanes + 8 * r, 8 * rows, few, least, rests + 8 * r)
+        if asked == 0:
+            return
+        others = terms + ROOMS * 8 * room(columns)
+        leave_out(rows * columns, 0, lines, terms, tops, others, rows)
+        lanes = in_lanes(others, rows, columns, sums)
+        for r in range(0, rows, together):
+            find_totals(lanes + 8 * r, 8 * rows, few, least, totals + 8 * r)
+        choose(rows, (least,), rests, totals, rests)
+        for first in range(0, rows, together):
+            if find_totals(rests + 8 * first, 0, 1, -inf, totals) == 0:  # of one number each: are any NaN?
+                continue
+            for r in range(first, first + together):
+                rest, top = load_float64(rests, r), load_float64(tops, r)
+                if rest != rest:
+                    rest = without_limit(x + r * columns * size, columns, top, terms + 8 * r, rows, one_row)
+                    store_float64(rests, r, rest)
+                    store_float64(tops, r, nan if rest != rest else top)
+
+    return find

@@ -40,4 +40,4 @@ def room(columns: int) -> int:
 
 def work_size(columns: int) -> int:
     """Return how many float64 a kernel needs as work space for rows of ``columns``."""
-    return 5 * room(columns) + BLOCK
+    return 7 * room(columns) + BLOCK

@@ -31,7 +31,7 @@ from refnet.engine.vectors import (
     transposed,
 )
 
-__all__ = ["grouped", "highest_of_rows", "rests_of_rows", "turned"]
+__all__ = ["grouped", "highest_of_rows", "sums_of_rows", "turned"]
 
 I64 = ir.IntType(64)
 
@@ -160,8 +160,8 @@ def highest_of_rows(dtype: str, rows: int) -> Any:
     return find
 
 
-def rests_of_rows(rows: int) -> Any:
-    """Return the intrinsic ``find(terms, apart, columns, least, out)``: the sum of each of so many rows, less 1.
+def sums_of_rows(rows: int, less: float) -> Any:
+    """Return the intrinsic ``find(terms, apart, columns, least, out)``: the sum of each of so many rows, less a number.
 
     The rows are of `LANES` float64 at most, and read as `highest_of_rows` does. What it returns is how many of the
     results are NaN or less than ``least``.
@@ -178,7 +178,7 @@ def rests_of_rows(rows: int) -> Any:
                 entries = [load(builder, vector, place) for place in places]
                 return join_lanes(builder, [*entries, *[None] * (LANES - count)], plus)
 
-            rest = builder.fsub(by_count(builder, columns, LANES, total), constant(vector, 1.0))
+            rest = builder.fsub(by_count(builder, columns, LANES, total), constant(vector, less))
             store(builder, rest, out)
             below = builder.fcmp_unordered("<", rest, splat(builder, least, rows))
             return builder.zext(builder.ctpop(builder.bitcast(below, ir.IntType(rows))), I64)

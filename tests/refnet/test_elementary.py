@@ -27,6 +27,26 @@ def test_every_word_exists(word):
     assert callable(getattr(elementary, word))
 
 
+@given(st.floats(1e-200, 1e200), st.floats(0.0, 1e200), st.sampled_from([-1.0, 1.0]))
+def test_sum_beyond_is_the_sum_or_the_number_beyond_a(a, b, sign):
+    expected = a + b if a + b != a else np.nextafter(a, np.inf)
+    assert float(elementary.sum_beyond(sign * a, sign * b)) == sign * float(expected)
+
+
+def test_sum_beyond_then_float32_is_the_rounded_true_sum():
+    tie = 1.0 + 2.0**-24
+    for low in (2.0**-200, 5e-324, 0.0):  # a 0 stands for what was too small
+        assert np.float32(elementary.sum_beyond(tie, low)) == np.float32(1.0 + 2.0**-23)
+        assert np.float32(elementary.sum_beyond(-tie, -low)) == np.float32(-1.0 - 2.0**-23)
+
+
+def test_sum_beyond_keeps_zeros_and_infinities():
+    assert math.copysign(1.0, elementary.sum_beyond(0.0, -0.0)) == 1.0
+    assert elementary.sum_beyond(-math.inf, -1.0) == -math.inf
+    assert np.isnan(elementary.sum_beyond(np.nan, 1.0))
+    np.testing.assert_array_equal(elementary.sum_beyond(np.array([0.0, -math.inf]), -1.0), [-1.0, -math.inf])
+
+
 @given(middle, middle, middle)
 def test_fma_rounds_once(a, b, c):
     exact = Fraction(a) * Fraction(b) + Fraction(c)

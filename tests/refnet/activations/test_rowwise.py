@@ -54,6 +54,20 @@ def test_rows_are_accurate(name, read, dtype):
             assert error_in_ulp(float(got), mpmath.mpf(t), dtype) <= bound, (row[:4], got, mpmath.nstr(t, 20))
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32], ids=lambda t: t.__name__)
+@pytest.mark.parametrize("read", READINGS)
+@pytest.mark.parametrize("gap", [64.0, 512.0, 1024.0])
+def test_log_softmax_below_the_middle_of_two_numbers_is_the_lower_one(gap, read, dtype):
+    # The logarithm is too small for float64 to show beside the difference, and at 1024 too small for any float64.
+    ulp = float(np.spacing(dtype(gap)))
+    scores = -gap - ulp * np.arange(8)
+    row = np.array([ulp / 2, *scores], dtype)
+    assert (row[1:] - np.float64(row[0]) == scores - ulp / 2).all()
+    for many in (1, 100):
+        y = read(REGISTRY["log_softmax"], np.tile(row, (many, 1)))
+        assert (y[:, 1:] == scores - ulp).all()
+
+
 SPECIAL = {
     "softmax": [
         ([1.0, INF, 2.0], [0.0, 1.0, 0.0]),

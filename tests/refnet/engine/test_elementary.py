@@ -105,6 +105,18 @@ def test_the_words_of_both_dtypes_agree_after_rounding():
         assert single.astype(np.float32).tobytes() == wide.astype(np.float32).tobytes()
 
 
+def test_sum_beyond_rounds_to_float32_as_the_true_sum():
+    word = reading("sum_beyond", "float32")
+    run = numba.vectorize([numba.float64(numba.float64, numba.float64)])(lambda a, b: word(a, b))
+    a = np.array([1.0 + 2.0**-24, 1.0 + 3 * 2.0**-24, -1.0 - 2.0**-24, 2.0**-130, 0.0, -np.inf, 1.5, 1e38])
+    b = np.array([2.0**-60, 0.0, -(2.0**-200), 2.0**-200, -0.0, -1.0, 0.25, 1.0])
+
+    found = run(a, b)
+    assert found.astype(np.float32).tobytes() == np.asarray(elementary.sum_beyond(a, b)).astype(np.float32).tobytes()
+    assert found[:3].astype(np.float32).tolist() == [1 + 2.0**-23, 1 + 2.0**-22, -1 - 2.0**-23]
+    assert found[4:6].tobytes() == np.array([0.0, -np.inf]).tobytes()
+
+
 def test_sum_odd_rounds_to_odd():
     word = reading("sum_odd", "float32")
     run = numba.vectorize([numba.float64(numba.float64, numba.float64)])(lambda a, b: word(a, b))

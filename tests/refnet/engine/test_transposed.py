@@ -12,7 +12,7 @@ from refnet import activations
 from refnet.engine.lanes import lanes_at_once
 from refnet.engine.rows import LANES, highest, total
 from refnet.engine.rowwise import LIVE, LONG
-from refnet.engine.transposed import highest_of_rows, rests_of_rows, turned
+from refnet.engine.transposed import highest_of_rows, sums_of_rows, turned
 from tests.refnet.engine.test_kernels import filled, same_bits
 
 ROWWISE = [name for name in activations.names() if activations.get(name).kind == "rowwise"]
@@ -57,7 +57,7 @@ def test_the_highest_entries_are_those_of_each_row(dtype):
 
 
 def test_the_sums_less_1_are_those_of_each_row_and_what_is_less_or_nan_is_counted():
-    each, alone = of_five(rests_of_rows(ROWS)), numba.njit(lambda x, columns: total(x, columns))
+    each, alone = of_five(sums_of_rows(ROWS, 1.0)), numba.njit(lambda x, columns: total(x, columns))
     rng = np.random.default_rng(2)
     for columns in COLUMNS:
         x = rng.random((ROWS, columns)) * 10.0 ** rng.integers(-20, 3, (ROWS, columns))
