@@ -49,12 +49,17 @@ def elementwise() -> None:
                 activation(numbers(length, dtype=dtype))
 
 
+def row_counts(columns: int) -> tuple[int, ...]:
+    """Return how many rows to try: around a step's lanes, and more than are computed together."""
+    return (0, 1, 2, 3, 7, *((16, 17, 33, 64, 150, 300) if columns < 70 else (4,)), *((2100,) if columns < 9 else ()))
+
+
 def rowwise() -> None:
     for activation in compiled("rowwise"):
         for dtype in (*DTYPES, "float16"):
             for columns in LENGTHS[1:]:  # the work space is kept until a longer row comes: its end is that of this row
                 print(activation, dtype, columns)
-                for rows in (0, 1, 2, 3, 7, *((16, 17, 33, 64, 150, 300) if columns < 70 else (4,))):
+                for rows in row_counts(columns):
                     activation(numbers(rows, columns, dtype=dtype))
 
 
@@ -63,7 +68,7 @@ def array() -> None:
         for dtype in (*DTYPES, "float16"):
             for columns in LENGTHS[1:]:
                 print(activation, dtype, columns)
-                for rows in (0, 1, 2, 3, 7, *((33, 64, 150, 300) if columns < 70 else (4,))):
+                for rows in row_counts(columns):
                     activation(numbers(rows, columns, dtype=dtype))
 
 
