@@ -18,7 +18,7 @@ from bench.measure import QUICK, Settings
 from bench.peers import ACTIVATIONS, DEFAULT, FORWARD, choose, installed
 from bench.report import console, show
 from bench.results import Record, load, save
-from refnet.cli import EXPECTED, Parser, complaint, silence
+from refnet.cli import EXPECTED, Parser, complaint, lenient, silence
 from refnet.errors import ArgumentError, did_you_mean
 from refnet.files import whole
 
@@ -30,6 +30,7 @@ COMMANDS = ("default", "forward", "profile", "activations", "startup", "main", "
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done (and agree), 1 differ or interrupted, 2 bad use."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    lenient()
     try:
         chosen = parser().parse_args(_with_command(given))
         for path in (getattr(chosen, "json", None), getattr(chosen, "plot", None)):

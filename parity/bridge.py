@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from refnet.errors import DTypeError, NotBuiltError, RefnetError, ShapeError, Un
 from refnet.layers.layer import LAYERS, Layer
 
 __all__ = [
+    "activations_differ",
     "copy_weights",
     "from_keras",
     "in_dtype",
@@ -28,6 +30,10 @@ __all__ = [
     "to_keras",
     "weights_differ",
 ]
+
+
+_PROBE = np.concatenate([np.linspace(-50, 50, 1001), [-1e30, -1e-30, -0.0, 1e-30, 1e30]]).astype(np.float32)
+_CHAIN = "accepted: Sequential, or a chain of layers"
 
 
 def is_keras_model(model: Any) -> bool:
@@ -78,7 +84,7 @@ def from_keras(model: Any) -> Any:
         raise UnsupportedError(f"model {model.name!r} has no layers; accepted: at least one")
     if not model.built:
         raise NotBuiltError(f"model {model.name!r} is not built; give it an Input, or call it once")
-    found = [_layer_from_keras(peer) for peer in peers]
+    found = _twins(peers, _layer_from_keras)
     result = refnet.Sequential(name=model.name)
     try:
         shape = tuple(model.input_shape)
@@ -119,7 +125,7 @@ def to_keras(model: Any) -> Any:
         raise UnsupportedError(f"model {model.name!r} has no layers; accepted: at least one")
     _refuse_halved(model)
     with keras_setup.quiet():
-        peers = [_layer_to_keras(layer) for layer in model.layers]
+        peers = _twins(model.layers, _layer_to_keras)
         entry = input_dtype(model)
         first = keras.Input(tuple(model.input_shape[1:]), dtype=entry if _is_whole(entry) else model.layers[0].dtype)
         result = keras.Sequential([first, *peers], name=model.name)
@@ -155,8 +161,8 @@ def in_dtype(model: Any, dtype: str) -> Any:
     dtype : {"float32", "float64"}
     """
     result = refnet.Sequential([refnet.Input(shape=tuple(model.input_shape[1:]), dtype=dtype)], name=model.name)
-    for layer in model.leaves():
-        result.add(_layer_in_dtype(layer, dtype))
+    for layer in _twins(model.leaves(), lambda layer: _layer_in_dtype(layer, dtype)):
+        result.add(layer)
     result.set_weights(model.get_weights())
     return result
 
@@ -237,7 +243,8 @@ def weights_differ(first: Any, second: Any) -> str:
     names = _weight_names(first) or _weight_names(second)
     ours, theirs = _arrays(first), _arrays(second)
     if len(ours) != len(theirs):
-        return f"{len(ours)} weights against {len(theirs)}"
+        listed = [", ".join(_weight_names(layer)) or "none" for layer in (first, second)]
+        return f"{listed[0]} against {listed[1]}"
     for name, a, b in zip(names, ours, theirs, strict=True):
         if a.shape != b.shape or a.dtype != b.dtype:
             return f"{name}: {a.shape} {a.dtype} against {b.shape} {b.dtype}"
@@ -256,6 +263,35 @@ def _weight_names(layer: Any) -> list[str]:
     return [variable.name for variable in layer.weights]
 
 
+def activations_differ(own: Any, peer: Any) -> str:
+    """Return how the activations of a layer of refnet and one of Keras differ, in words; empty if they do not.
+
+    Two of different names are the same if they give the same bits for many numbers, as relu6 and a relu up to 6 do.
+    """
+    if not own.activation_text:
+        return ""
+    try:
+        twin = _layer_from_keras(peer)
+    except RefnetError:  # a function of the user's: nothing to look up
+        return ""
+    text = f"{own.activation_text} in refnet, {twin.activation_text} in Keras"
+    ours, theirs = (_innermost(layer) for layer in (own, twin))
+    alike = own.activation_text == twin.activation_text
+    if not alike and isinstance(ours, Activation) and isinstance(theirs, Activation):
+        with np.errstate(all="ignore"):
+            alike = ours.kind == theirs.kind == "elementwise" and (
+                ours.numpy(_PROBE).tobytes() == theirs.numpy(_PROBE).tobytes()
+            )
+    return "" if alike else text
+
+
+def _innermost(layer: Any) -> Any:
+    """Return the activation of a layer, or of the layer that is its activation; None if it has none."""
+    while isinstance(layer, Layer):
+        layer = getattr(layer, "activation", None)
+    return layer
+
+
 def keras_chain(model: Any) -> list[Any]:
     """Return the layers of a Keras model in order, without InputLayers, if they form a chain.
 
@@ -267,21 +303,33 @@ def keras_chain(model: Any) -> list[Any]:
     keras = keras_setup.load()
     if isinstance(model, keras.Sequential):
         return list(model.layers)
+    who = f"model {model.name!r}"
     if type(model).__name__ not in ("Functional", "Model") or not hasattr(model, "inputs"):
-        raise UnsupportedError(
-            f"model {model.name!r} is a {type(model).__name__}, a class of its own;"
-            " accepted: Sequential, or a chain of layers"
-        )
-    found = [layer for layer in model.layers if type(layer).__name__ != "InputLayer"]
+        raise UnsupportedError(f"{who} is a {type(model).__name__}, a class of its own; {_CHAIN}")
+    if len(model.outputs) != 1 or isinstance(model.output, dict):
+        names = "a dict" if isinstance(model.output, dict) else f"{len(model.outputs)} outputs"
+        raise UnsupportedError(f"{who} gives {names}; accepted: one output")
+    nodes = [node for depth in sorted(model._nodes_by_depth, reverse=True) for node in model._nodes_by_depth[depth]]
     tensor = model.inputs[0] if len(model.inputs) == 1 else None
-    for layer in found:
-        fits = len(layer._inbound_nodes) == 1 and tensor is not None and layer.input is tensor
-        if not fits:
+    found = []
+    for node in (node for node in nodes if not node.is_input):
+        operation = node.operation
+        if not isinstance(operation, keras.layers.Layer):
             raise UnsupportedError(
-                f"model {model.name!r} branches at layer {layer.name!r}; accepted: Sequential, or a chain of layers"
+                f"{who}: {type(operation).__name__} {operation.name!r} is an operation without a layer;"
+                " accepted: layers, such as Activation('relu')"
             )
-        tensor = layer.output
+        if len(node.input_tensors) != 1 or node.input_tensors[0] is not tensor:
+            raise UnsupportedError(f"{who} branches at layer {operation.name!r}; {_CHAIN}")
+        tensor = node.output_tensors[0]
+        found.append(operation)
     return found
+
+
+def _twins(layers: list[Any], make: Callable[[Any], Any]) -> list[Any]:
+    """Return what ``make`` makes of each layer; of one that stands twice, the same twice."""
+    made = {key: make(layer) for key, layer in {id(layer): layer for layer in layers}.items()}
+    return [made[id(layer)] for layer in layers]
 
 
 def _dtype(peer: Any) -> str:

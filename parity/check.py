@@ -19,7 +19,7 @@ from parity.report import environment
 from parity.report.records import Comparison, LayerResult, OutputResult, Report
 from parity.runners import keras_layers, refnet as refnet_runner
 from refnet.activations import Activation
-from refnet.errors import ArgumentError, DTypeError, NotBuiltError
+from refnet.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 
 __all__ = ["check", "keras_engine", "refnet_engine"]
 
@@ -111,6 +111,7 @@ def check(
         outputs=outputs,
         notes=(*converted, *_notes(pairs, own, x)),
         nan_weights=sum(int(np.isnan(array).sum()) for pair in pairs for array in pair.own.get_weights()),
+        unlike=tuple(str(pair.own.name) for pair in pairs if _unlike(pair)),
         environment=environment.describe(),
     )
 
@@ -160,6 +161,14 @@ def _pairs(own: Any, other: Any) -> list[_Pair]:
         raise ArgumentError(
             f"the models differ in their layers: {', '.join(kinds[0])} against {', '.join(kinds[1])};"
             " accepted: the same"
+        )
+    shapes = [tuple(side.input_shape) for side in (own, other)]
+    if len(shapes[0]) != len(shapes[1]) or any(
+        a != b for a, b in zip(shapes[0][1:], shapes[1][1:], strict=True) if a is not None and b is not None
+    ):
+        raise ShapeError(
+            f"the models differ in their input: shape {shapes[0]} in refnet and {shapes[1]} in Keras;"
+            " accepted: the same shape"
         )
     return [_Pair(a, b, steps.steps(a)) for a, b in zip(ours, theirs, strict=True)]
 
@@ -233,6 +242,10 @@ def _judge_layers(pairs: list[_Pair], x: NDArray[Any]) -> tuple[list[LayerResult
         own_y, peer_y = np.asarray(pair.own(own_x)), keras_layers.one(pair.peer, peer_x)
         sight = _enclose(pair, bounds.exactly(own_x), own_engine, engine)
         alone = keras_layers.one(pair.peer, own_x)
+        if own_y.shape != alone.shape:
+            raise ShapeError(
+                f"{pair.who} gives shape {own_y.shape} in refnet and {alone.shape} in Keras; accepted: the same shape"
+            )
         isolated = compare(own_y, alone, sight.after, shown=_shown(pair, sight, alone, "call")).comparison
         names = _more(names, isolated)
         sight = _enclose(pair, chain, own_engine, engine)
@@ -286,9 +299,20 @@ def _blame(pair: _Pair, x: NDArray[Any]) -> str:
 
 
 def _activations(pair: _Pair) -> str:
+    different = bridge.activations_differ(pair.own, pair.peer)
+    if different:
+        return different
     theirs = getattr(pair.peer, "activation", None)
     name = getattr(theirs, "__name__", getattr(theirs, "name", type(pair.peer).__name__))
     return f"{pair.own.activation_text} in refnet, {name} in Keras"
+
+
+def _unlike(pair: _Pair) -> list[str]:
+    """Return in what a layer is not the same on both sides, whatever the results."""
+    weights = bridge.weights_differ(pair.own, pair.peer)
+    activations = bridge.activations_differ(pair.own, pair.peer)
+    found = [f"weights differ, refnet against Keras: {weights}"] if weights else []
+    return [*found, f"the activation differs: {activations}"] if activations else found
 
 
 def _judge_output(
@@ -365,9 +389,7 @@ def _notes(pairs: list[_Pair], own: Any, x: NDArray[Any]) -> list[str]:
             if odd:
                 kind = "NaN" if np.isnan(array).any() else "infinite"
                 notes.append(f"{pair.who}: {name} holds {odd} {kind} value{'s' if odd > 1 else ''}")
-        difference = bridge.weights_differ(pair.own, pair.peer)
-        if difference:
-            notes.append(f"{pair.who}: weights differ, refnet against Keras: {difference}")
+        notes += [f"{pair.who}: {difference}" for difference in _unlike(pair)]
     odd = int((~np.isfinite(x)).sum())
     if odd:
         notes.append(f"the input holds {odd} value{'s' if odd > 1 else ''} that are NaN or infinite")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from refnet.cli import EXPECTED, complaint, silence
+from refnet.cli import EXPECTED, complaint, lenient, silence
 from refnet.errors import ArgumentError, UnsupportedError
 from refnet.files.whole import require_writable
 
@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Without the program's name; `sys.argv` by default.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    lenient()
     try:
         if given and given[0] in _ELSEWHERE:
             _require("mpmath", f"parity {given[0]}")

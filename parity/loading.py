@@ -62,6 +62,11 @@ def _from_file(path: Path) -> Any:
             raise UnsupportedError(
                 f"{shown!r}: it holds Python code, which is not run; accepted: built-in layers"
             ) from error
+        if "No model config found" in str(error):  # what save_weights writes
+            raise FileError(
+                f"{shown!r}: it holds weights without a model; accepted: a whole model file, or module:function, whose"
+                " function builds the model and calls load_weights"
+            ) from error
         raise FileError(
             f"{shown!r}: Keras cannot read it ({_first_line(error)}); accepted: a whole model file"
         ) from error

@@ -34,8 +34,23 @@ __all__ = ["pair", "right", "round_exactly", "special", "truth_at", "value"]
 LAST_BITS = 1600
 
 
+#: No formula that the four operations are enough for has a higher power.
+_MOST_POWER = 64
+
+
 class Rational(Fraction):
     """A fraction that also takes Python floats at their exact value, so that ``0.5 * x`` stays exact."""
+
+    def __pow__(self, exponent: Any) -> Any:
+        """Raise to a small whole power; by others Python gives a float, which is rounded, or digits without end."""
+        whole = Fraction(exponent)
+        if whole.denominator != 1 or abs(whole) > _MOST_POWER:
+            raise ValueError(f"power {exponent}")
+        return Rational(Fraction(self) ** int(whole))
+
+    def __rpow__(self, base: Any) -> Any:
+        """Raise another number to this power."""
+        return Rational(base) ** self
 
 
 def _exactly(name: str) -> Callable[..., Any]:
@@ -49,7 +64,7 @@ def _exactly(name: str) -> Callable[..., Any]:
     return operate
 
 
-for _name in ("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv", "neg", "pos", "abs", "pow"):
+for _name in ("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv", "neg", "pos", "abs"):
     setattr(Rational, f"__{_name}__", _exactly(f"__{_name}__"))
 
 _RATIONAL_WORDS = types.SimpleNamespace(fabs=abs, mpf=Rational, convert=Rational)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from refnet.activations import Activation
     from refnet.models.sequential import Sequential
 
-__all__ = ["EXPECTED", "Parser", "complaint", "load_array", "load_model", "main", "silence"]
+__all__ = ["EXPECTED", "Parser", "complaint", "lenient", "load_array", "load_model", "main", "silence"]
 
 #: What a command line says in one sentence; of an OSError only that there is no room (see `complaint`).
 EXPECTED = (RefnetError, ModuleNotFoundError, MemoryError, OSError)
@@ -55,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    lenient()
     try:
         if words and not words[0].startswith("-") and words[0] not in COMMANDS:
             hint = did_you_mean(words[0], COMMANDS)
@@ -88,6 +90,12 @@ def complaint(error: Exception) -> str:
         raise error
     silence()
     return f"no more can be written ({error.strerror})"
+
+
+def lenient() -> None:
+    """Let standard output write ? for a letter that its encoding lacks, as where LANG is C; else Python stops there."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def silence() -> None:
@@ -288,6 +296,9 @@ def _page(activation: Activation) -> None:
     for row in edges:
         table.add_row(*(row if elementwise else row[:2]))
     console.print(table)
+    if not console.encoding.startswith("utf"):
+        say("plot        needs an output in UTF-8; --png FILE draws it into a file")
+        return
     console.print(Columns([Text(f"{label}\n{explain.plot(x, y)}\n") for label, y in drawn.items()], padding=(0, 2)))
 
 

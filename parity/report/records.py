@@ -204,6 +204,9 @@ class Report:
         What else a reader must know: NaN weights, differing weights, a runner that cannot take this batch.
     nan_weights : int
         How many of refnet's weights are NaN; they make both results NaN, which then agree.
+    unlike : tuple of str
+        The layers that are not the same on both sides, in weights or activation; the notes say in what. On another
+        batch they may differ by more than rounding.
     environment : mapping
         Versions, CPU, threads.
     """
@@ -216,6 +219,7 @@ class Report:
     outputs: tuple[OutputResult, ...]
     notes: tuple[str, ...] = ()
     nan_weights: int = 0
+    unlike: tuple[str, ...] = ()
     environment: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -260,6 +264,8 @@ class Report:
         ]
         plural = "weights are" if self.nan_weights > 1 else "weight is"
         but = f"; {self.nan_weights} {plural} NaN" if self.nan_weights else ""
+        if self.unlike:
+            but += f"; but layer {', '.join(map(repr, self.unlike))} is not the same on both sides"
         if self.findings:
             names = ", ".join(finding.name for finding in self.findings)
             return f"agree: every difference is explained by rounding or is known ({names}){but}"

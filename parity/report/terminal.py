@@ -30,11 +30,14 @@ _WIDTHS = {"max abs": 7, "ulp": 7, "of bound": 8}
 _WIDE_ONLY = ("max rel", "same bits", "bound", "closer")
 _WIDE = 110
 
+#: How many columns of a terminal all but the first of the table take, in a narrow one and in a wide one.
+_OTHERS, _OTHERS_WIDE = 58, 91
+
 
 def render(report: Report, width: int = 120) -> Iterator[Any]:
     """Yield what rich is to print on so many columns."""
     yield _heading(report)
-    yield _table(report, width >= _WIDE)
+    yield _table(report, width)
     for finding in report.findings:
         elements = f"{finding.elements} element{'s' if finding.elements != 1 else ''}"
         yield Text(f"  known: {finding.name} ({elements}): {finding.what} [{finding.issue}]", style="yellow")
@@ -64,18 +67,24 @@ def _heading(report: Report) -> Text:
     return Text(f"{report.model}, {report.dtype}, input {shape} ({report.input_text}): refnet against {with_what}")
 
 
-def _table(report: Report, wide: bool) -> Table:
+def _table(report: Report, width: int) -> Table:
+    wide = width >= _WIDE
+    ways = [out.title.removeprefix("Keras ") for out in report.outputs]
+    longer = max([len(way) - 10 for way in ways if len(way) > 10], default=0)
+    room = max(16, width - longer - (_OTHERS_WIDE if wide else _OTHERS))
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("layer", no_wrap=True, max_width=30 if wide else 16)
+    table.add_column("layer", no_wrap=True, max_width=room)
     table.add_column("judged", no_wrap=True, min_width=10)
     titles = [title for title in _TITLES if wide or title not in _WIDE_ONLY]
     for title in titles:
         table.add_column(title, justify="right", no_wrap=True, min_width=_WIDTHS.get(title, 4))
     table.add_column("verdict", no_wrap=True, min_width=20)
     for layer in report.layers:
-        label = f"{layer.name} {layer.activation}".strip()
+        label, rest = f"{layer.name} {layer.activation}".strip(), ""
+        if len(label) > room:  # two rows have room for two lines
+            label, rest = layer.name, layer.activation
         table.add_row(label, "isolated", *_cells(layer.isolated, titles))
-        table.add_row("", "cumulative", *_cells(layer.cumulative, titles))
+        table.add_row(rest, "cumulative", *_cells(layer.cumulative, titles))
     for out in report.outputs:
         if out.comparison is not None:
             table.add_row("output", out.title.removeprefix("Keras "), *_cells(out.comparison, titles))

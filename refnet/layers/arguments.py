@@ -12,7 +12,7 @@ from refnet.errors import ArgumentError
 from refnet.layers.inputs import Shape
 from refnet.layers.naming import auto_name
 
-__all__ = ["as_shape", "checked_name", "dtype_name", "for_training", "is_real", "note_once"]
+__all__ = ["as_config", "as_shape", "checked_name", "dtype_name", "for_training", "is_real", "note_once"]
 
 _log = logging.getLogger("refnet")
 _notes_given: set[str] = set()
@@ -27,6 +27,14 @@ def note_once(text: str) -> None:
     if text not in _notes_given:
         _notes_given.add(text)
         _log.info(text)
+
+
+def as_config(config: Any, class_name: str) -> Mapping[str, Any]:
+    """Return a layer's config as it is; raise ArgumentError if it is none."""
+    if not isinstance(config, Mapping):
+        found = type(config).__name__
+        raise ArgumentError(f"{class_name}: the config is of type {found}; accepted: a dict, as get_config returns it")
+    return config
 
 
 def dtype_name(dtype: Any, who: str) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from refnet.errors import ArgumentError, NotBuiltError, RefnetError, ShapeError
 from refnet.layers import activating, initializers
 from refnet.layers.activating import Function, describe, numpy_reading, operations_of, resolve, serialized, shape_after
-from refnet.layers.arguments import as_shape, for_training
+from refnet.layers.arguments import as_config, as_shape, for_training
 from refnet.layers.configs import keras_object
 from refnet.layers.inputs import Shape, as_real_array, check_shape
 from refnet.layers.layer import Layer, WeightSpec
@@ -197,7 +197,7 @@ class Dense(Layer):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Make a Dense from what `get_config`, here or of Keras, gave."""
-        if "units" not in config:
+        if "units" not in as_config(config, "Dense"):
             raise ArgumentError(
                 f"Dense {config.get('name', '?')!r}: its config has no 'units'; accepted: a config of Keras 2 or 3"
             )

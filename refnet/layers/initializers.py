@@ -231,6 +231,8 @@ def random_uniform(minval: float = -0.05, maxval: float = 0.05, seed: Seed = Non
     """Return the initializer that draws evenly from ``minval`` up to ``maxval``."""
     who = "RandomUniform"
     numbers = {"minval": _number(minval, "minval", who), "maxval": _number(maxval, "maxval", who)}
+    if not 0 <= numbers["maxval"] - numbers["minval"] < math.inf:
+        raise ArgumentError(f"{who}: from {minval} to {maxval} is no range; accepted: minval below maxval, both finite")
     return _plain(who, _draw_uniform, seed=_seed(seed, who), **numbers)
 
 
@@ -409,3 +411,10 @@ def serialize(initializer: Any) -> dict[str, Any]:
         return {"module": "keras.initializers", "class_name": name, "config": config, "registered_name": None}
     name = getattr(initializer, "__name__", type(initializer).__name__)
     return {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
+
+
+def __getattr__(name: str) -> Callable[..., Initializer]:
+    """Give Keras' names of classes too: ``HeNormal(seed=1)`` is ``he_normal(seed=1)``."""
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    raise AttributeError(f"refnet.initializers has no {name!r}{did_you_mean(name, _BY_NAME)}")

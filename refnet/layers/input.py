@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from refnet.errors import ArgumentError, UnsupportedError
-from refnet.layers.arguments import as_shape
+from refnet.layers.arguments import as_config, as_shape
 from refnet.layers.inputs import Shape
 from refnet.layers.layer import Layer
 
@@ -101,7 +101,7 @@ class InputLayer(Layer):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Make an InputLayer from what `get_config`, here or of Keras, gave."""
-        return cls(**config)
+        return cls(**as_config(config, cls.__name__))
 
 
 def Input(  # noqa: N802 - Keras' name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Self
@@ -10,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from refnet.errors import ArgumentError, DTypeError, NotBuiltError, RefnetError, ShapeError, did_you_mean
-from refnet.layers.arguments import as_shape, checked_name, dtype_name, for_training, note_once
+from refnet.layers.arguments import as_config, as_shape, checked_name, dtype_name, for_training, note_once
 from refnet.layers.inputs import Shape, as_input, as_real_array
 from refnet.layers.locking import state_lock
 from refnet.layers.operations import Operation
@@ -20,6 +22,10 @@ __all__ = ["LAYERS", "Layer", "WeightSpec"]
 
 #: Every layer class of refnet by Keras' class name; filled as the classes are made.
 LAYERS: dict[str, type[Layer]] = {}
+
+
+#: What NumPy can count the bytes of, in float64, in which weights are drawn.
+_MOST_NUMBERS = sys.maxsize // 8
 
 
 class WeightSpec(NamedTuple):
@@ -65,7 +71,7 @@ class Layer:
     input_dim : int, optional
         Short for ``input_shape=(input_dim,)``.
     activity_regularizer, autocast : object
-        For training; taken for Keras' sake.
+        For training; the first is kept in the config.
 
     Attributes
     ----------
@@ -211,6 +217,11 @@ class Layer:
 
     def _initial(self, spec: WeightSpec) -> NDArray[Any]:
         what = f"{spec.name}_initializer"
+        if math.prod(spec.shape) > _MOST_NUMBERS:
+            raise ShapeError(
+                f"{self._who}: its {spec.name} would be of shape {spec.shape};"
+                f" accepted: {_MOST_NUMBERS:,} numbers in all, the most that an array can hold"
+            )
         try:
             made = spec.initializer(spec.shape, dtype=self.dtype)
         except RefnetError as error:
@@ -435,8 +446,12 @@ class Layer:
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make a layer like this one, in the form and with the keys of Keras 3."""
-        policy = dtype_policy(self.dtype)
-        return {"name": self.name, "trainable": self.trainable, "dtype": policy, **self._own_config()}
+        from refnet.layers.configs import keras_object
+
+        config = {"name": self.name, "trainable": self.trainable, "dtype": dtype_policy(self.dtype)}
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = keras_object(self.activity_regularizer, "keras.regularizers")
+        return config | self._own_config()
 
     def _own_config(self) -> dict[str, Any]:
         return {}
@@ -448,9 +463,9 @@ class Layer:
         Raises
         ------
         ArgumentError
-            If the config holds something that the layer does not know.
+            If the config holds something that the layer does not know, or is none.
         """
-        return cls(**config)
+        return cls(**as_config(config, cls.__name__))
 
     def __getstate__(self) -> dict[str, Any]:
         # Plans hold addresses and owners are other objects: both are found again after copying.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,8 +17,9 @@ from refnet.layers.locking import state_lock
 from refnet.layers.operations import Operation
 from refnet.layers.running import Segment
 from refnet.models.configs import model_config, read_config
+from refnet.models.elsewhere import no_attribute
 from refnet.models.predicting import predict
-from refnet.models.stacking import entry_of, require_addable
+from refnet.models.stacking import entry_of, place_of, require_addable
 from refnet.models.summary import print_summary
 
 __all__ = ["Sequential"]
@@ -76,6 +77,17 @@ class Sequential(Layer):
         for layer in layers or ():
             self.add(layer, rebuild=False)
         self._build_if_known()
+
+    @property
+    def trainable(self) -> bool:
+        """Whether a trainer may change the model; setting it sets that of every layer inside, as in Keras."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, trainable: bool) -> None:
+        self._trainable = bool(trainable)
+        for layer in self.__dict__.get("_layers", ()):  # there is none yet while the model is made
+            layer.trainable = self._trainable
 
     # Layers
 
@@ -149,11 +161,7 @@ class Sequential(Layer):
             found = "neither name nor index" if name is None else "both name and index"
             raise ArgumentError(f"{self._who}: get_layer was given {found}; accepted: one of them")
         if index is not None:
-            if not -len(self._layers) <= index < len(self._layers):
-                raise ArgumentError(
-                    f"{self._who}: there is no layer at index {index}; it has {len(self._layers)} layers"
-                )
-            return self._layers[index]
+            return self._layers[place_of(index, len(self._layers), self._who)]
         for layer in self._layers:
             if layer.name == name:
                 return layer
@@ -384,6 +392,14 @@ class Sequential(Layer):
     ) -> None:
         """Print the table of the layers: see `refnet.models.summary.print_summary`."""
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
+
+    if not TYPE_CHECKING:  # a type checker is to know what there is
+
+        def __getattr__(self, name: str) -> NoReturn:
+            known = [key for key in dir(type(self)) if not key.startswith("_")]
+            if name in known:  # its getter has raised a NotBuiltError, which is an AttributeError too
+                self.__getattribute__(name)
+            raise AttributeError(no_attribute(name, type(self).__name__, known), name=name, obj=self)
 
     def __getstate__(self) -> dict[str, Any]:
         # The layers are copied one after another, while another thread may set weights: these are of one moment.

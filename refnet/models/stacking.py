@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 from refnet.errors import ArgumentError
@@ -11,7 +12,7 @@ from refnet.layers.layer import Layer
 if TYPE_CHECKING:
     from refnet.models.sequential import Sequential
 
-__all__ = ["entry_of", "require_addable"]
+__all__ = ["entry_of", "place_of", "require_addable"]
 
 
 def require_addable(model: Sequential, layer: Any, has_input: bool) -> None:
@@ -38,3 +39,14 @@ def entry_of(layer: Layer) -> InputLayer | None:
         return InputLayer(batch_shape=layer._given_shape, dtype=layer.dtype)
     inner: InputLayer | None = getattr(layer, "_input_layer", None)
     return None if inner is None else InputLayer(batch_shape=inner.batch_shape, dtype=inner.dtype)
+
+
+def place_of(index: Any, count: int, who: str) -> int:
+    """Return the place that ``index`` names among ``count`` layers; raise ArgumentError if it names none."""
+    try:
+        place = operator.index(index)
+    except TypeError:
+        raise ArgumentError(f"{who}: index is {index!r}; accepted: an integer") from None
+    if not -count <= place < count:
+        raise ArgumentError(f"{who}: there is no layer at index {place}; it has {count} layers")
+    return place

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from refnet.errors import ArgumentError
+from refnet.layers.arguments import is_real
 from refnet.layers.layer import Layer
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ def print_summary(
     Raises
     ------
     ArgumentError
-        If the line is too short for the columns, or ``layer_range`` fits no layers.
+        If the line is too short for the columns, ``layer_range`` fits no layers, or an argument is of another kind.
 
     Notes
     -----
@@ -114,7 +116,9 @@ class _Direct:
 def _table(line_length: int | None, positions: Sequence[float] | None, show_trainable: bool) -> Table:
     from rich.table import Column, Table
 
-    ends = list(positions or _POSITIONS)
+    if line_length is not None and not (is_real(line_length) and math.isfinite(line_length)):
+        raise ArgumentError(f"summary: line_length is {line_length!r}; accepted: how many characters a line has")
+    ends = _ends(positions)
     if len(ends) == 3:
         ends = [end * (1 - _ACTIVATION_SHARE) for end in ends] + [1.0]
     headers = ["Layer (type)", "Output Shape", "Param #", "Activation"]
@@ -126,8 +130,8 @@ def _table(line_length: int | None, positions: Sequence[float] | None, show_trai
         justify.append("center")
         longest += 12
     if len(ends) != len(headers):
-        raise ArgumentError(f"summary: {len(positions or ())} positions given; accepted: 3, as in Keras, or 4")
-    length = line_length or min(longest, shutil.get_terminal_size().columns - 4)
+        raise ArgumentError(f"summary: {len(_ends(positions))} positions given; accepted: 3, as in Keras, or 4")
+    length = int(line_length or 0) or min(longest, shutil.get_terminal_size().columns - 4)
     edges = [0, *(int(end * length) for end in ends)]
     widths = [right - left for left, right in itertools.pairwise(edges)]
     if min(widths) < 4:
@@ -138,6 +142,19 @@ def _table(line_length: int | None, positions: Sequence[float] | None, show_trai
         Column(name, justify=side, width=width) for name, side, width in zip(headers, justify, widths, strict=True)
     ]
     return Table(*columns, width=length, show_lines=True)
+
+
+def _ends(positions: Any) -> list[float]:
+    """Return where the columns end, as shares of the line."""
+    try:
+        ends = list(_POSITIONS if positions is None else positions) or list(_POSITIONS)
+    except TypeError:
+        ends = []
+    if not ends or not all(is_real(end) and 0 <= end <= 1 for end in ends):
+        raise ArgumentError(
+            f"summary: positions is {positions!r}; accepted: shares of the line, such as [0.5, 0.8, 1.0]"
+        )
+    return ends
 
 
 def _rows(layer: Layer, expand_nested: bool, show_trainable: bool, level: int = 0) -> Iterator[list[str]]:
@@ -196,7 +213,12 @@ def _range(model: Sequential, layer_range: Sequence[str] | None) -> list[Layer]:
         raise ArgumentError(
             f"summary: layer_range is {layer_range!r}; accepted: two names, of the first and the last layer"
         )
-    found = [[i for i, layer in enumerate(layers) if re.match(pattern, layer.name)] for pattern in layer_range]
+    try:
+        found = [[i for i, layer in enumerate(layers) if re.match(pattern, layer.name)] for pattern in layer_range]
+    except re.error as error:
+        raise ArgumentError(
+            f"summary: layer_range {tuple(layer_range)} has no regular expression ({error}); accepted: names, or such"
+        ) from None
     if not found[0] or not found[1]:
         names = ", ".join(repr(layer.name) for layer in layers)
         raise ArgumentError(f"summary: layer_range {tuple(layer_range)} fits no layers; the layers are {names}")

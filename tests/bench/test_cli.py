@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -129,3 +130,15 @@ def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path):
         running.stdout.close()
         said = running.stderr.read()
     assert (running.returncode, said) == (0, "")
+
+
+def test_an_output_in_ascii_is_written_without_what_it_lacks(tmp_path):
+    save(RECORD, tmp_path / "record.json")
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "show", str(tmp_path / "record.json")],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.isascii()) == (0, True), done.stderr

@@ -273,3 +273,66 @@ def test_an_input_of_whole_numbers_crosses(keras, dtype):
     expected = np.asarray(model(x))
     assert ours(x).tolist() == expected.tolist()
     assert np.asarray(to_keras(ours)(x)).tolist() == expected.tolist()
+
+
+def test_only_a_chain_with_one_output_at_its_end_is_taken(keras):
+    def dense(name):
+        return keras.layers.Dense(3, name=name)
+
+    x = keras.Input((3,))
+    middle = dense("one")(x)
+    last = dense("two")(middle)
+    refused = {
+        "gives 2 outputs": [middle, last],
+        "gives a dict": {"y": last},
+        "ReLU '.*' is an operation without a layer": keras.activations.relu(last),
+        "Multiply '.*' is an operation without a layer": last * 2,
+    }
+    for message, outputs in refused.items():
+        with pytest.raises(UnsupportedError, match=f"model 'm'.* {message}"):
+            from_keras(keras.Model(x, outputs, name="m"))
+    assert [layer.name for layer in from_keras(keras.Model(x, middle)).layers] == ["one"]
+    assert [layer.name for layer in from_keras(keras.Model(x, [last])).layers] == ["one", "two"]
+
+
+def test_a_layer_that_stands_in_another_model_too_is_taken(keras):
+    layer = keras.layers.Dense(3, name="one")
+    layer(keras.Input((4,)))
+    x = keras.Input((4,))
+    assert [one.name for one in from_keras(keras.Model(x, layer(x))).layers] == ["one"]
+
+
+def test_a_layer_that_stands_twice_stays_one(keras):
+    peer_layer = keras.layers.Dense(3, activation="tanh", name="same")
+    x = keras.Input((3,))
+    for peer in (keras.Sequential([x, peer_layer, peer_layer]), keras.Model(x, peer_layer(peer_layer(x)))):
+        model = from_keras(peer)
+        assert model.layers[0] is model.layers[1]
+        assert bits(model.get_weights()) == bits(peer.get_weights())
+        back = to_keras(model)
+        assert back.layers[0] is back.layers[1]
+        assert bits(back.get_weights()) == bits(peer.get_weights())
+        wide = bridge.in_dtype(model, "float64")
+        assert wide.layers[0] is wide.layers[1]
+
+
+def test_weights_of_other_numbers_are_described_by_name():
+    first, second = (layers.Dense(2, use_bias=use_bias) for use_bias in (False, True))
+    for layer in (first, second):
+        layer.build((None, 3))
+    assert bridge.weights_differ(first, second) == "kernel against kernel, bias"
+
+
+def test_activations_that_differ_are_described(keras):
+    def differ(ours, theirs):
+        return bridge.activations_differ(
+            layers.Dense(2, activation=ours), keras_dense(keras, activation=theirs).layers[0]
+        )
+
+    assert differ("relu6", "relu") == "relu6 in refnet, relu in Keras"
+    assert differ("softmax", None) == "softmax in refnet, linear in Keras"
+    slope = activations.get("leaky_relu").with_parameters(negative_slope=0.3)
+    assert differ(slope, "leaky_relu") == "leaky_relu(negative_slope=0.3) in refnet, leaky_relu in Keras"
+    assert differ("swish", "silu") == ""
+    assert differ("relu6", keras.layers.ReLU(6.0)) == ""  # the same function by another name
+    assert differ("relu", lambda x: x) == ""  # a function of the user's says nothing of itself

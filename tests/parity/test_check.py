@@ -212,3 +212,32 @@ def test_a_name_that_tensorflows_graphs_refuse_is_said(keras, name):
     )
     model = refnet.Sequential([refnet.Input((4,)), layers.Dense(2)], name=name)
     assert repr(name) in check(model).outputs[1].note
+
+
+def test_layers_that_differ_within_the_bound_are_said_in_the_verdict(keras):
+    model = small()
+    peer = to_keras(model)
+    kernel, *others = model.get_weights()
+    kernel[2, 3] = np.nextafter(kernel[2, 3], np.float32(9))
+    model.set_weights([kernel, *others])
+    report = check(model, peer=peer)
+    assert report.agree
+    assert report.sentence.endswith("; but layer 'dense_0' is not the same on both sides")
+    assert any(note.startswith("Dense 'dense_0': weights differ") for note in report.notes)
+
+    relu, relu6 = (build([5, 4], [name], "float32", 1) for name in ("relu", "relu6"))
+    report = check(relu6, np.ones((2, 5)), peer=to_keras(relu))
+    assert report.agree  # no number of this batch reaches 6
+    assert report.unlike == ("dense_0",)
+    assert "Dense 'dense_0': the activation differs: relu6 in refnet, relu in Keras" in report.notes
+    assert check(small()).unlike == ()
+
+
+def test_models_of_other_shapes_are_refused_in_one_sentence(keras):
+    peer = to_keras(build([5, 4, 3], ["relu", "relu"], "float32", 1))
+    for sizes, message in [
+        ([7, 4, 3], r"differ in their input: shape \(None, 7\) in refnet and \(None, 5\) in Keras"),
+        ([5, 9, 3], r"Dense 'dense_0' gives shape \(32, 9\) in refnet and \(32, 4\) in Keras"),
+    ]:
+        with pytest.raises(ShapeError, match=message):
+            check(build(sizes, ["relu", "relu"], "float32", 1), peer=peer)

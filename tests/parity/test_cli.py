@@ -228,3 +228,15 @@ def test_the_main_job_runs_as_a_module_without_noise(keras):
     assert ran.stderr == ""
     assert ran.stdout.startswith("my_model, float32, input 3 x 5")
     assert ran.stdout.rstrip().splitlines()[-1].startswith("agree: ")
+
+
+def test_an_output_in_ascii_is_written_without_what_it_lacks():
+    done = subprocess.run(
+        [sys.executable, "-m", "parity", "sweep", "softmax", "--samples", "10"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.isascii()) == (0, True), done.stderr

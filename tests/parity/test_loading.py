@@ -96,3 +96,12 @@ def test_a_lambda_layer_in_a_file_is_refused_by_name_before_keras_sees_it(keras,
     models_for_cli.with_lambda().save(path)
     with pytest.raises(UnsupportedError, match=r"code\.keras': Lambda 'twice': a Lambda layer holds Python code"):
         loading.load(str(path))
+
+
+def test_a_file_of_weights_alone_is_told_from_a_model(keras, tmp_path):
+    from tests.parity import models_for_cli
+
+    path = tmp_path / "good.weights.h5"
+    models_for_cli.good().save_weights(path)
+    with pytest.raises(FileError, match=r"it holds weights without a model; accepted: .* calls load_weights"):
+        loading.load(str(path))

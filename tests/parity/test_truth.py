@@ -159,3 +159,21 @@ def test_exp_of_a_large_integer_is_that_of_a_number_beside_it(monkeypatch):
     assert not powers
     assert abs(found / wanted.exp(wanted.mpf(number)) - 1) < m.ldexp(1, -690)
     assert powers
+
+
+def test_a_power_that_is_no_small_whole_number_is_left_to_mpmath():
+    """As a fraction it would be a float, rounded already, or have as many digits as its exponent says."""
+
+    def exact(m, x):
+        return m.mpf(x) * m.mpf(2) ** (-(m.mpf(x) ** 2))
+
+    for x in (0.3, 50.0, 65504.0, -1e30):
+        assert truth.rational(dataclasses.replace(activations.get("tanh"), exact=exact), x, {}) is None
+    m = truth.context(300)
+    x = np.linspace(-5, 5, 101)
+    true = np.array([float(exact(m, m.mpf(float(each)))) for each in x])
+    found = truth.right(dataclasses.replace(activations.get("tanh"), exact=exact), x)
+    assert found.tobytes() == true.tobytes()
+    for small in (lambda m, x: x**3, lambda m, x: (x + 1) ** 2 / 4, lambda m, x: 2.0**x):
+        value = truth.rational(dataclasses.replace(activations.get("tanh"), exact=small), 3.0, {})
+        assert value == small(None, Fraction(3))

@@ -334,3 +334,14 @@ def test_an_output_that_is_full_is_said_in_one_sentence(words):
         command = [sys.executable, "-m", "refnet", *words]
         found = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
     assert (found.returncode, found.stderr) == (2, "refnet: no more can be written (No space left on device)\n")
+
+
+@pytest.mark.parametrize(
+    "words", [["explain", "softsign"], ["trace", "some_models:build"], ["summary", "some_models:build"]]
+)
+def test_an_output_in_ascii_is_written_without_what_it_lacks(folder, words):
+    done = run(*words, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.isascii()
+    assert ("needs an output in UTF-8" in done.stdout) == (words[0] == "explain")
+    assert run(*words, PYTHONIOENCODING="ascii:namereplace").returncode == 0  # the user's own choice stays

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 
 from rich.console import Console
@@ -38,3 +39,18 @@ def test_colours_follow_the_verdict(monkeypatch):
     stream = io.StringIO()
     Console(file=stream, width=120, force_terminal=True, color_system="standard").print(report(isolated=WRONG))
     assert "\x1b[1;31m" in stream.getvalue()
+
+
+def test_long_names_of_layers_get_the_room_that_there_is():
+    names = ("encoder_hidden_layer_1", "encoder_hidden_layer_2")
+    long = dataclasses.replace(
+        report(),
+        layers=tuple(dataclasses.replace(one, name=name) for one, name in zip(report().layers, names, strict=True)),
+    )
+    for width in (80, 100, 120):
+        stream = io.StringIO()
+        Console(file=stream, width=width, color_system=None).print(long)
+        lines = stream.getvalue().splitlines()
+        assert max(map(len, lines)) <= width
+        for name in names:
+            assert any(line.startswith(name) and line.rstrip().endswith("explained by rounding") for line in lines)

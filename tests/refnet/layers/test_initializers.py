@@ -200,3 +200,17 @@ def test_a_layer_says_which_initializer_failed():
         layers.Dense(3, kernel_initializer=np.zeros((2, 2)), name="d").build((None, 3))
     with pytest.raises(ShapeError, match=r"^Dense 'd': bias_initializer gave shape \(1,\); accepted: \(3,\)$"):
         layers.Dense(3, bias_initializer=lambda shape, dtype: np.zeros(1), name="d").build((None, 3))
+
+
+@pytest.mark.parametrize("bounds", [(1.0, 0.0), (np.nan, 1.0), (-np.inf, 0.0), (-1.7e308, 1.7e308)])
+def test_a_range_that_is_none_is_refused(bounds):
+    with pytest.raises(ArgumentError, match=r"RandomUniform: from .* is no range"):
+        initializers.random_uniform(*bounds)
+
+
+def test_keras_names_of_classes_are_names_here_too():
+    for name, factory in initializers._CLASS_NAMES.items():
+        assert getattr(initializers, name) is factory
+    assert initializers.HeNormal(seed=1)((2, 3)).tobytes() == initializers.he_normal(seed=1)((2, 3)).tobytes()
+    with pytest.raises(AttributeError, match=r"refnet.initializers has no 'HeNorml'; did you mean"):
+        initializers.HeNorml  # noqa: B018 (the access is the test)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import refnet
-from refnet import layers
+from refnet import Input, Sequential, layers
 from refnet.errors import ArgumentError, DTypeError, NotBuiltError, RefnetError, ShapeError
 from refnet.layers.layer import LAYERS, Layer
 
@@ -269,3 +269,32 @@ def test_every_error_is_one_of_refnets():
     for arguments in ({"dtype": "float16"}, {"name": ""}, {"input_shape": 3}, {"nonsense": 1}):
         with pytest.raises(RefnetError):
             layers.ReLU(**arguments)
+
+
+@pytest.mark.parametrize("units", [10**20, 2**62, 2**63])
+@pytest.mark.parametrize("initializer", ["glorot_uniform", "zeros", "random_normal", "orthogonal"])
+def test_a_weight_beyond_what_an_array_can_hold_is_refused(units, initializer):
+    layer = layers.Dense(units, kernel_initializer=initializer, name="huge")
+    with pytest.raises(ShapeError, match="Dense 'huge': its kernel would be of shape"):
+        layer.build((None, 4))
+    assert not layer.built
+
+
+def test_an_input_beyond_what_an_array_can_hold_is_refused():
+    with pytest.raises(ShapeError, match="its kernel would be of shape"):
+        Sequential([Input((10**20,)), layers.Dense(2)])
+
+
+@pytest.mark.parametrize("config", [None, [1], 3, "units"])
+@pytest.mark.parametrize("name", sorted(LAYERS))
+def test_a_config_that_is_none_is_refused(name, config):
+    with pytest.raises(ArgumentError, match="config"):
+        LAYERS[name].from_config(config)
+
+
+def test_an_activity_regularizer_stays_in_the_config():
+    for layer in (layers.Dense(2, activity_regularizer="l1"), layers.ReLU(activity_regularizer="l1")):
+        config = layer.get_config()
+        assert config["activity_regularizer"] == "l1"
+        assert type(layer).from_config(config).get_config() == config
+    assert "activity_regularizer" not in layers.Dense(2).get_config()  # Keras writes it only where there is one

@@ -365,3 +365,21 @@ def test_an_activation_that_takes_anothers_place_runs():
     assert outer.get_config()["layers"][1]["config"]["layers"][-1]["config"]["activation"] == "linear"
     outer.layers[-1].activation = activations.softmax
     assert np.array_equal(outer(X), before)
+
+
+def test_trainable_reaches_every_layer_inside_as_in_keras():
+    inner = Sequential([layers.Dense(3)])
+    model = Sequential([Input((4,)), inner, layers.Dense(2)], trainable=False)
+    assert [layer.trainable for layer in model.leaves()] == [True, True]  # given at the start, it stays the model's own
+    model.trainable = 0
+    assert (model.trainable, inner.trainable) == (False, False)
+    assert [layer.trainable for layer in model.leaves()] == [False, False]
+    assert [entry["config"]["trainable"] for entry in model.get_config()["layers"][1:]] == [False, False]
+
+
+def test_models_gives_sequential_where_keras_has_it():
+    from refnet import models
+
+    assert models.Sequential is Sequential
+    with pytest.raises(AttributeError, match="has no attribute 'load_model'"):
+        models.load_model  # noqa: B018 (the access is the test)

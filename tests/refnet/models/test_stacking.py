@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from refnet import Input, Sequential, layers
@@ -53,3 +54,15 @@ def test_what_a_first_layer_says_of_the_input():
     assert entry_of(layers.Dense(1, input_dim=5, dtype="float64")).dtype == "float64"
     assert entry_of(Sequential([Input((5,)), layers.Dense(1)])).batch_shape == (None, 5)
     assert entry_of(Sequential([layers.Dense(1)])) is None
+
+
+@pytest.mark.parametrize("index", ["0", 0.0, [0], object()])
+def test_an_index_that_is_no_integer_is_refused(index):
+    model = Sequential([layers.Dense(2)], name="m")
+    with pytest.raises(ArgumentError, match=r"Sequential 'm': index is .*; accepted: an integer"):
+        model.get_layer(index=index)
+
+
+def test_an_index_of_numpy_counts_as_one():
+    model = Sequential([layers.Dense(2), layers.Dense(3, name="last")])
+    assert model.get_layer(index=np.int64(-1)).name == "last"

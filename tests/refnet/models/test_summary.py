@@ -141,3 +141,35 @@ def test_float64_takes_twice_the_memory():
     model = Sequential([Input((5,)), layers.Dense(3, dtype="float64")])
     assert " Total params: 18 (144.00 B)" in text_of(model)
     assert np.dtype(model.weights[0].dtype).itemsize == 8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"line_length": "x"}, "line_length is 'x'"),
+        ({"line_length": float("nan")}, "line_length is nan"),
+        ({"positions": 5}, "positions is 5"),
+        ({"positions": ["a", "b", "c"]}, "positions is"),
+        ({"positions": [np.nan, np.nan, np.nan]}, "positions is"),
+        ({"positions": [np.inf, np.inf, np.inf]}, "positions is"),
+        ({"positions": [30, 60, 90]}, "shares of the line"),
+        ({"layer_range": ["(", "dense"]}, "regular expression"),
+        ({"layer_range": ["*", "dense"]}, "regular expression"),
+    ],
+)
+def test_an_argument_of_another_kind_is_refused_in_one_sentence(model, arguments, sentence):
+    with pytest.raises(ArgumentError, match=sentence):
+        model.summary(**arguments)
+
+
+def test_a_line_of_a_broken_length_and_positions_in_an_array(model):
+    assert text_of(model, line_length=90.5) == text_of(model, line_length=90)
+    assert text_of(model, positions=np.array([0.4, 0.7, 1.0])) == text_of(model, positions=[0.4, 0.7, 1.0])
+
+
+def test_a_model_that_is_set_untrainable_shows_so_in_every_row(model):
+    model.trainable = False
+    rows = cells(text_of(model, show_trainable=True, expand_nested=True, line_length=120))[1:]
+    assert {row[-1] for row in rows} == {"N", "-"}
+    model.trainable = True
+    assert {row[-1] for row in cells(text_of(model, show_trainable=True, line_length=120))[1:]} == {"Y", "-"}
