@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def run(
     """
     from parity import tutorial
 
-    with Team([PEERS[name] for name in names], len(cores()), settings, say=say) as team:
+    with closing(Team([PEERS[name] for name in names], len(cores()), settings, say=say)) as team:
         say("building the model in refnet and in Keras, and comparing")
         report = tutorial.report()
         model, _, _ = tutorial.models()

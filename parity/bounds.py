@@ -44,12 +44,10 @@ _TRUTH_ULPS = 3.0
 
 @dataclass(frozen=True)
 class Engine:
-    """Who computed: its name, its largest error per activation in ulps, and the differences it is known for.
+    """Who computed: its largest error per activation in ulps, and the differences it is known for.
 
     Attributes
     ----------
-    name : str
-        As shown in reports.
     ulps : callable
         ``ulps(activation, dtype)``: its largest error on a given input, in ulps of the true value.
     naive_rows : bool
@@ -60,7 +58,6 @@ class Engine:
         terms, it may take the result at each input ``z`` whose true value is ``y``.
     """
 
-    name: str
     ulps: Callable[[Activation, np.dtype[Any]], float]
     naive_rows: bool = False
     room: Room = field(default=lambda activation, z, y, dtype: {})

@@ -121,7 +121,7 @@ def refnet_engine() -> Engine:
     def ulps(activation: Activation, dtype: np.dtype[Any]) -> float:
         return (_PROMISED if activation.kind == "elementwise" else _PROMISED_ROWS)[dtype.name]
 
-    return Engine("refnet", ulps)
+    return Engine(ulps)
 
 
 def keras_engine(path: str) -> Engine:
@@ -130,7 +130,7 @@ def keras_engine(path: str) -> Engine:
     def ulps(activation: Activation, dtype: np.dtype[Any]) -> float:
         return keras_errors.budget(activation, dtype, path)
 
-    return Engine("Keras", ulps, naive_rows=True, room=partial(known.rooms, path=path))
+    return Engine(ulps, naive_rows=True, room=partial(known.rooms, path=path))
 
 
 def _both(model: Any, peer: Any) -> tuple[Any, Any]:

@@ -12,8 +12,8 @@ from refnet import activations
 from refnet.errors import UnsupportedError
 from refnet.layers.operations import Activate, Call, Matmul
 
-NONE = Engine("exact", lambda activation, dtype: 0.0)
-HALF = Engine("rounded once", lambda activation, dtype: 0.51)
+NONE = Engine(lambda activation, dtype: 0.0)
+HALF = Engine(lambda activation, dtype: 0.51)
 
 TINY, SMALLEST = 2.0**-126, 2.0**-149  # of float32: the smallest normal number, and the smallest of all
 needs_long = pytest.mark.skipif(np.finfo(np.longdouble).nmant == 52, reason="long double is no wider than float64 here")
@@ -186,12 +186,12 @@ def test_an_engine_s_own_error_is_in_ulps_of_the_largest_result_that_its_input_a
 
 
 def test_each_side_has_its_own_engine():
-    after = through_activation("relu", off_by([1.0], 0.0), HALF, Engine("worse", lambda activation, dtype: 5.0))
+    after = through_activation("relu", off_by([1.0], 0.0), HALF, Engine(lambda activation, dtype: 5.0))
     assert (after.own[0], after.peer[0]) == pytest.approx((0.51 * 2.0**-23, 5 * 2.0**-23), rel=1e-5, abs=0)
 
 
 def test_a_known_difference_is_granted_where_the_input_may_be_and_named_where_it_is():
-    peer = Engine("known", HALF.ulps, room=lambda activation, z, y, dtype: {"below 0": np.where(z < 0, 1.0, 0.0)})
+    peer = Engine(HALF.ulps, room=lambda activation, z, y, dtype: {"below 0": np.where(z < 0, 1.0, 0.0)})
     for z, granted, named in ((-3.0, 1.0, 1.0), (0.5, 1.0, 0.0), (-0.5, 1.0, 1.0), (3.0, 0.0, 0.0)):
         after = through_activation("relu", off_by([z], 1.0), HALF, peer)
         assert after.granted[0] == after.peer[0] + granted
@@ -199,7 +199,7 @@ def test_a_known_difference_is_granted_where_the_input_may_be_and_named_where_it
 
 
 def test_a_softmax_step_by_step_is_granted_its_steps_and_one_by_promise_is_not():
-    plain = Engine("step by step", HALF.ulps, naive_rows=True)
+    plain = Engine(HALF.ulps, naive_rows=True)
     after = through_activation("softmax", exactly(np.float32([[0.0, -50.0, -200.0]])), HALF, plain)
     ulps = np.spacing(after.value.astype(np.float32)).astype(np.float64)
     assert (after.own <= 0.52 * ulps).all()
