@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity import truth, ulp
-from parity.sweep.model import Model, Piece, evaluate
+from parity.sweep.model import Model
+from parity.sweep.pieces import Piece, evaluate
 from parity.sweep.tally import EDGES, KEPT, Class, Finding, Tally, add
 
 __all__ = ["Extent", "Verdict", "border", "class_of", "finding", "histogram", "judge", "verdict"]
