@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity import truth, ulp
-from parity.sweep.judge import Extent, verdict
+from parity.sweep.counting import Extent
+from parity.sweep.judge import verdict
 from parity.sweep.model import Model
 from parity.sweep.tally import Tally
 from refnet.errors import RefnetError
