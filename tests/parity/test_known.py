@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
+import math
+
 import numpy as np
 import pytest
 
 from parity import keras_errors, known, measure_keras
+from parity.ulp import ulp
 from refnet import activations
 
 F32, F64 = np.dtype("float32"), np.dtype("float64")
@@ -33,6 +37,65 @@ def test_rooms_are_finite_and_somewhere_zero(entry):
             assert (room >= 0).all()
             assert (room < 1e-4).all()
             assert (room == 0).any()
+
+
+def in_float32(number):
+    return float(np.float32(number))
+
+
+def by_number(function, x):
+    return np.array([function(each) for each in x.tolist()]).astype(x.dtype)
+
+
+def mish_from_a_square(x):
+    square = (1 + np.exp(x)) * (1 + np.exp(x))
+    return x * ((square - 1) / (square + 1))
+
+
+#: What each room is for: the formula that loses digits, computed in x's own dtype.
+FORMULAS = [
+    ("exp(x) - 1", "elu", {}, F32, lambda x: np.exp(x) - 1),
+    ("exp(x) - 1", "selu", {}, F64, lambda x: 1.0507009873554805 * 1.6732632423543772 * (np.exp(x) - 1)),
+    ("gelu tail", "gelu", {}, F32, lambda x: x * ((1 + by_number(math.erf, x / np.sqrt(np.float32(2)))) / 2)),
+    (
+        "gelu tail",
+        "gelu",
+        {"approximate": True},
+        F64,
+        lambda x: x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))) / 2,
+    ),
+    (
+        "gelu constants in float32",
+        "gelu",
+        {"approximate": True},
+        F64,
+        lambda x: x / (1 + np.exp(-2 * np.sqrt(2 / np.pi) * (x + in_float32(0.044715) * x**3))),
+    ),
+    ("gelu constants in float32", "gelu", {}, F64, lambda x: x * by_number(math.erfc, -x / in_float32(2**0.5)) / 2),
+    ("x - tanh(x)", "tanh_shrink", {}, F32, lambda x: x - np.tanh(x)),
+    ("x + sqrt(x^2 + b)", "squareplus", {}, F32, lambda x: (x + np.sqrt(x * x + 4)) / 2),
+    ("x + sqrt(x^2 + b)", "squareplus", {"b": 0.01}, F64, lambda x: (x + np.sqrt(x * x + 0.01)) / 2),
+    ("softplus threshold", "softplus", {}, F32, np.exp),
+    ("softplus threshold", "log_sigmoid", {}, F64, lambda x: -np.exp(-x)),
+    ("fused mish", "mish", {}, F32, mish_from_a_square),
+    ("slope in float32", "leaky_relu", {"negative_slope": 0.3}, F64, lambda x: in_float32(0.3) * x),
+]
+
+
+@pytest.mark.parametrize(("name", "activation", "parameters", "dtype", "formula"), FORMULAS)
+def test_a_room_is_as_wide_as_the_formula_that_it_is_named_after_needs(name, activation, parameters, dtype, formula):
+    """Two ulp are the formula's own; of the room beyond, a fifth at least is used somewhere, and no more than all."""
+    chosen = activations.get(activation).with_parameters(**parameters)
+    chosen = dataclasses.replace(chosen, parameters=chosen.parameters_in(dtype))
+    size = np.concatenate([np.linspace(1e-4, 40, 100_000), 10.0 ** np.linspace(-10, 3, 10_000)])
+    x = np.concatenate([-size, size]).astype(dtype)
+    z = x.astype(np.float64)
+    truth = chosen.numpy(z)
+    with np.errstate(all="ignore"):
+        room = np.broadcast_to(known.find(name).room(chosen, z, truth, dtype), z.shape)
+        share = (np.abs(formula(x).astype(np.float64) - truth) - 2 * ulp(truth, dtype)) / room
+    here = (room > 5 * ulp(truth, dtype)) & (np.abs(truth) > 100 * np.finfo(dtype).tiny)
+    assert 0.2 <= share[here].max() <= 1.0
 
 
 def test_rooms_depend_on_how_keras_is_run():
