@@ -15,8 +15,9 @@ from refnet.layers.activating import Function, describe, numpy_reading, operatio
 from refnet.layers.arguments import as_shape, for_training
 from refnet.layers.configs import keras_object
 from refnet.layers.inputs import Shape, as_real_array, check_shape
-from refnet.layers.layer import Layer, WeightSpec
+from refnet.layers.layer import Layer
 from refnet.layers.operations import Matmul, Operation
+from refnet.layers.weights import WeightSpec
 
 __all__ = ["Dense"]
 

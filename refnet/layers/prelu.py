@@ -14,8 +14,9 @@ from refnet.layers import initializers
 from refnet.layers.arguments import as_shape, for_training
 from refnet.layers.configs import keras_object
 from refnet.layers.inputs import Shape
-from refnet.layers.layer import Layer, WeightSpec
+from refnet.layers.layer import Layer
 from refnet.layers.operations import Columnwise, Operation
+from refnet.layers.weights import WeightSpec
 
 __all__ = ["PReLU"]
 

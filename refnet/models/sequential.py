@@ -12,10 +12,11 @@ from refnet.errors import ArgumentError, NotBuiltError, ShapeError
 from refnet.layers.arguments import as_shape
 from refnet.layers.input import InputLayer
 from refnet.layers.inputs import Shape, as_real_array, check_shape
-from refnet.layers.layer import Layer, frozen
+from refnet.layers.layer import Layer
 from refnet.layers.locking import state_lock
 from refnet.layers.operations import Operation
 from refnet.layers.running import Segment
+from refnet.layers.weights import frozen
 from refnet.models.configs import model_config, read_config
 from refnet.models.predicting import predict
 from refnet.models.stacking import entry_of, require_addable
