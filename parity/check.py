@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parity import bounds, bridge, inputs, keras_errors, known, runners, steps
+from parity import bounds, bridge, inputs, keras_errors, known, runners, steps, weights
 from parity.bounds import Enclosure, Engine
 from parity.compare import Judgement, compare, within
 from parity.report import environment
 from parity.report.records import Comparison, LayerResult, OutputResult, Report
 from parity.runners import keras_layers, refnet as refnet_runner
 from refnet.activations import Activation
-from refnet.errors import ArgumentError, DTypeError, NotBuiltError
+from refnet.errors import ArgumentError, DTypeError
+from refnet.layers.running import Segment, make_plan
 
 __all__ = ["check", "keras_engine", "refnet_engine"]
 
@@ -145,8 +146,7 @@ def _both(model: Any, peer: Any) -> tuple[Any, Any]:
     if len(in_keras) > 1 or len(own) > 1:
         raise ArgumentError("check was given two models of one library; accepted: one of refnet and one of Keras")
     for side in sides:
-        if not side.built:
-            raise NotBuiltError(f"model {side.name!r} is not built; give it an Input, or call it once")
+        bridge.require_built(side)
     return (
         own[0] if own else bridge.from_keras(in_keras[0]),
         in_keras[0] if in_keras else bridge.to_keras(own[0]),
@@ -268,21 +268,22 @@ def _more(names: tuple[str, ...], comparison: Comparison) -> tuple[str, ...]:
 
 def _blame(pair: _Pair, x: NDArray[Any]) -> str:
     """Say which part of a failing layer fails: its weights, its product, or its activation."""
-    weights = bridge.weights_differ(pair.own, pair.peer)
-    if weights:
-        return f"weights differ, refnet against Keras: {weights}"
+    if difference := _weights_differ(pair):
+        return difference
     product = steps.product(pair.chain)
     if product and type(pair.own).__name__ == "Dense":
-        from refnet.engine.plan import Plan
-
-        dtype = np.dtype(pair.own.dtype)
-        x = x.astype(dtype)
-        ours = np.asarray(Plan(product, x.shape[-1], dtype)(x))
+        x = x.astype(pair.own.dtype)
+        ours = np.asarray(make_plan(Segment(product, x.shape[-1], pair.own.dtype), pair.who)(x))
         enclosure = steps.through(product, bounds.exactly(x), refnet_engine(), keras_engine("call"), pair.who)
         if compare(ours, keras_layers.product(pair.peer, x), enclosure).comparison.verdict == "not explained":
             return "the matrix product differs"
         return f"the activation differs: {_activations(pair)}"
     return f"its result differs: {_activations(pair)}" if getattr(pair.own, "activation_text", "") else ""
+
+
+def _weights_differ(pair: _Pair) -> str:
+    difference = weights.differ(pair.own, pair.peer)
+    return f"weights differ, refnet against Keras: {difference}" if difference else ""
 
 
 def _activations(pair: _Pair) -> str:
@@ -365,9 +366,8 @@ def _notes(pairs: list[_Pair], own: Any, x: NDArray[Any]) -> list[str]:
             if odd:
                 kind = "NaN" if np.isnan(array).any() else "infinite"
                 notes.append(f"{pair.who}: {name} holds {odd} {kind} value{'s' if odd > 1 else ''}")
-        difference = bridge.weights_differ(pair.own, pair.peer)
-        if difference:
-            notes.append(f"{pair.who}: weights differ, refnet against Keras: {difference}")
+        if difference := _weights_differ(pair):
+            notes.append(f"{pair.who}: {difference}")
     odd = int((~np.isfinite(x)).sum())
     if odd:
         notes.append(f"the input holds {odd} value{'s' if odd > 1 else ''} that are NaN or infinite")

@@ -124,8 +124,7 @@ def _flush(activation: Activation, z: Floats, y: Floats, dtype: np.dtype[Any]) -
 
 def _exponential_less_one(activation: Activation, z: Floats, y: Floats, dtype: np.dtype[Any]) -> Floats:
     level = np.abs(activation.numpy(np.float64(-1e4)))  # where it levels off: alpha, or selu's 1.758
-    # Below -log 2 the result is more than a half, and the error of exp(x) no more than its own.
-    return np.where((z > -0.75) & (z < 0), _eps(dtype) * float(level), 0.0)
+    return np.where((z > -1.5) & (z < 0), _eps(dtype) * float(level), 0.0)
 
 
 def _gelu_tail(activation: Activation, z: Floats, y: Floats, dtype: np.dtype[Any]) -> Floats:
@@ -147,7 +146,7 @@ def _gelu_constants(activation: Activation, z: Floats, y: Floats, dtype: np.dtyp
 
 
 def _tanh_shrink(activation: Activation, z: Floats, y: Floats, dtype: np.dtype[Any]) -> Floats:
-    return np.where(np.abs(z) < 2.5, 3.0 * _eps(dtype) * np.minimum(np.abs(z), 1.0), 0.0)
+    return np.where(np.abs(z) < 3, 3.0 * _eps(dtype) * np.minimum(np.abs(z), 1.0), 0.0)
 
 
 def _squareplus(activation: Activation, z: Floats, y: Floats, dtype: np.dtype[Any]) -> Floats:

@@ -11,8 +11,9 @@ from parity.sweep.checks import extent
 from parity.sweep.judge import border, judge
 from parity.sweep.model import Model
 from parity.sweep.tally import Tally
-from parity.ulp import FORMATS, exact_error, from_bits, to_bits
+from parity.ulp import FORMATS, from_bits, to_bits
 from refnet import activations
+from tests.parity.exact import exact_error
 from tests.parity.sweep.common import ELEMENTWISE, complete
 
 ANYWHERE = (-np.inf, np.inf)
