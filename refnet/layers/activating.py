@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from refnet import activations
 from refnet.activations.activation import Activation, as_written
 from refnet.errors import ArgumentError, DTypeError, RefnetError, ShapeError, UnsupportedError
+from refnet.layers.arguments import errors_of
 from refnet.layers.configs import deserialize, serialize
 from refnet.layers.inputs import Shape
 from refnet.layers.layer import LAYERS, Layer
@@ -40,10 +41,8 @@ def resolve(identifier: Any, who: str) -> Function:
         )
     if isinstance(identifier, Layer):
         return _weightless(identifier, who)
-    try:
+    with errors_of(who):
         function = activations.get(identifier)
-    except RefnetError as error:
-        raise type(error)(f"{who}: {error}") from None
     if isinstance(function, Activation):
         _require_parameters(function, who)
     return function  # type: ignore[no-any-return]

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from refnet.errors import ArgumentError
+from refnet.errors import ArgumentError, RefnetError
 from refnet.layers.inputs import Shape
 from refnet.layers.naming import auto_name
 
-__all__ = ["as_shape", "batch_shape", "checked_name", "dtype_name", "dtype_policy", "for_training", "is_real"]
+__all__ = [
+    "as_shape",
+    "batch_shape",
+    "checked_name",
+    "dtype_name",
+    "dtype_policy",
+    "errors_of",
+    "for_training",
+    "is_real",
+]
 
 _log = logging.getLogger("refnet")
 
@@ -113,6 +123,24 @@ def for_training(value: Any, what: str, who: str) -> Any:
     if value is None or isinstance(value, (str, Mapping)) or callable(value) or hasattr(value, "get_config"):
         return value
     raise ArgumentError(f"{who}: {what} is {value!r}; accepted: a name, a config, a function or object of Keras, None")
+
+
+@contextlib.contextmanager
+def errors_of(who: str) -> Iterator[None]:
+    """Put ``who`` in front of the error of something that does not know for whom it works.
+
+    Examples
+    --------
+    >>> with errors_of("Dense 'hidden'"):
+    ...     raise ArgumentError("activation 'swihs' unknown")
+    Traceback (most recent call last):
+        ...
+    refnet.errors.ArgumentError: Dense 'hidden': activation 'swihs' unknown
+    """
+    try:
+        yield
+    except RefnetError as error:
+        raise type(error)(f"{who}: {error}") from None
 
 
 def is_real(value: Any) -> bool:

@@ -155,11 +155,7 @@ class Layer:
         ShapeError
             If the shape does not fit the layer, or not the weights that it has.
         """
-        shape = self._given_shape if input_shape is None else as_shape(input_shape, self._who)
-        if shape is None:
-            raise ArgumentError(
-                f"{self._who}: build needs an input_shape, batch first; accepted: for example (None, 5)"
-            )
+        shape = self._shape_to_build(input_shape, self._given_shape)
         with state_lock():
             specs = self._weight_specs(shape)
             if self.built and self._needs_shape:
@@ -169,6 +165,14 @@ class Layer:
             self._weights = tuple(initial(spec, self.dtype, self._who) for spec in specs)
             self._input_shape, self.built = shape, True
             self._changed()
+
+    def _shape_to_build(self, asked: Any, known: Shape | None) -> Shape:
+        shape = known if asked is None else as_shape(asked, self._who)
+        if shape is None:
+            raise ArgumentError(
+                f"{self._who}: build needs an input_shape, batch first; accepted: for example (None, 5)"
+            )
+        return shape
 
     def _weight_specs(self, input_shape: Shape) -> tuple[WeightSpec, ...]:
         return ()
@@ -363,11 +367,14 @@ class Layer:
         """
         return (self._ready or self._make_ready()).plan
 
-    def _as_input(self, x: ArrayLike) -> NDArray[Any]:
+    def _build_if_need_be(self, x: ArrayLike) -> None:
         if not self.built:
             with state_lock():
                 if not self.built:
                     self._build_from(x)
+
+    def _as_input(self, x: ArrayLike) -> NDArray[Any]:
+        self._build_if_need_be(x)
         return as_input(x, self._accepted_shape(), self.dtype, self._who, any_rank=self._takes_any_rank())
 
     # Config and copies

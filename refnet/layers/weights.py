@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from refnet.errors import RefnetError, ShapeError
+from refnet.errors import ShapeError
+from refnet.layers.arguments import errors_of
 from refnet.layers.inputs import Shape, as_real_array
 
 __all__ = ["WeightSpec", "checked", "frozen", "initial", "require_shapes"]
@@ -31,10 +32,8 @@ def initial(spec: WeightSpec, dtype: str, who: str) -> NDArray[Any]:
         Of the initializer, with the layer's name; ShapeError or DTypeError if it gives something else than asked for.
     """
     what = f"{spec.name}_initializer"
-    try:
+    with errors_of(f"{who}: {what}"):
         made = spec.initializer(spec.shape, dtype=dtype)
-    except RefnetError as error:
-        raise type(error)(f"{who}: {what}: {error}") from None
     values = as_real_array(made, who, f"what {what} gave")
     if values.shape != spec.shape:
         raise ShapeError(f"{who}: {what} gave shape {values.shape}; accepted: {spec.shape}")
