@@ -45,8 +45,9 @@ def test_error_agrees_with_rational_arithmetic(name: str) -> None:
 
 
 def test_unit_halves_just_under_a_power_of_two() -> None:
-    y = np.float64([1.0, 1.0])
-    np.testing.assert_array_equal(ulp.error(y, [1.0, 1.0], [2.0**-60, -(2.0**-60)]), [-(2.0**-8), 2.0**-7])
+    y, low = np.full(3, 1 + 2.0**-52), [2.0**-60, 0.0, -(2.0**-60)]
+    assert ulp.error(y, np.ones(3), low).tolist() == [1 - 2.0**-8, 1.0, 2 + 2.0**-7]
+    assert ulp.error(np.float32([2.0**-126]), [2.0**-126], [-(2.0**-160)]).tolist() == [2.0**-11]  # but below all else
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -66,7 +67,7 @@ def test_ordered_bits_count_neighbours(name: str) -> None:
 def test_distance_over_the_whole_range_and_nan() -> None:
     top = np.finfo(np.float64).max
     a = np.float64([-top, 0.0, math.nan, math.nan])
-    b = np.float64([top, -0.0, math.nan, 1.0])
+    b = np.float64([top, -0.0, -math.nan, 1.0])
     assert ulp.distance(a, b).tolist() == [2 * 0x7FEFFFFFFFFFFFFF, 0, 0, 2**64 - 1]
 
 
@@ -75,6 +76,8 @@ def test_infinities_count_as_the_next_power_of_two() -> None:
     assert ulp.error(np.float32([np.inf]), [top]).tolist() == [1.0]
     assert ulp.error(np.float32([top]), [np.inf]).tolist() == [-1.0]
     assert ulp.error(np.float32([np.inf]), [np.inf]).tolist() == [0.0]
+    assert ulp.error(np.float32([np.inf]), [2.0**128], [2.0**80]).tolist() == [0.0]
+    assert ulp.error(np.float32([2.0**126]), [2.0**126], [2.0**102]).tolist() == [-0.5]
     assert ulp.error(np.float64([np.inf]), [np.finfo(np.float64).max]).tolist() == [1.0]
 
 
