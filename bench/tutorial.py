@@ -59,7 +59,7 @@ def run(
         page.parent.mkdir(parents=True, exist_ok=True)
         whole.write(page, report.to_html())
         team.wait_until_ready()
-        record = _timed(team, model, batches, settings, say)
+        record = _timed(team, model, batches, settings)
         say("")
     to.print()
     show(record, to)
@@ -68,7 +68,7 @@ def run(
     return 0 if report.agree else 1
 
 
-def _timed(team: Team, model: Any, batches: tuple[int, ...], settings: Settings, say: Callable[[str], None]) -> Record:
+def _timed(team: Team, model: Any, batches: tuple[int, ...], settings: Settings) -> Record:
     """Return the record of the model's own weights at each batch size."""
     case = CASES["tutorial"]
     rows = tuple(

@@ -73,6 +73,11 @@ class Format:
         return self.emin - self.precision + 1
 
     @property
+    def infinity(self) -> int:
+        """Bit pattern of infinity; those of the finite positive numbers lie below."""
+        return (2 * self.emax + 1) << (self.precision - 1)
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """The NumPy dtype; for bfloat16 that of ml_dtypes."""
         if self.name == "bfloat16":

@@ -121,10 +121,10 @@ def judge(model: Model, bits: NDArray[np.uint64], got: NDArray[Any], reach: Exte
     """
     kind = model.kind
     total = Tally()
-    half, infinity = 1 << (kind.bits - 1), (2 * kind.emax + 1) << (kind.precision - 1)
+    half = 1 << (kind.bits - 1)
     with np.errstate(all="ignore"):
         for sign, base in ((False, 0), (True, half)):
-            ends = np.array([base + 1, base + infinity, base, base + half - 1], np.uint64)
+            ends = np.array([base + 1, base + kind.infinity, base, base + half - 1], np.uint64)
             first, last, *outside = (int(each) for each in np.searchsorted(bits, ends))
             total = add(total, _specials(model, bits[outside[0] : first], got[outside[0] : first]))
             total = add(total, _finite(model, sign, base, bits[first:last], got[first:last], reach))
@@ -224,10 +224,9 @@ def _order(bits: NDArray[np.uint64], got: NDArray[Any], found: Verdict, before: 
 def border(model: Model, bits: NDArray[np.uint64], got: NDArray[Any]) -> Tally:
     """Judge the order alone of two neighbouring results: the last of a chunk and the first of the next."""
     half = 1 << (model.kind.bits - 1)
-    infinity = (2 * model.kind.emax + 1) << (model.kind.precision - 1)
     sign, first = divmod(int(bits[0]), half)
     second = int(bits[1]) - sign * half
-    if not 0 < first < second < infinity:
+    if not 0 < first < second < model.kind.infinity:
         return Tally()
     x = ulp.from_bits(bits, model.kind.name)
     with np.errstate(all="ignore"):

@@ -107,6 +107,12 @@ def test_rounding_once(name: str) -> None:
     np.testing.assert_array_equal(ulp.round_wide(y + ulps / 2 + hair, name).astype(np.float64), y + ulps)
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_infinity_has_its_pattern(name: str) -> None:
+    x = ulp.from_bits([ulp.FORMATS[name].infinity - 1, ulp.FORMATS[name].infinity], name).astype(np.float64)
+    assert np.isinf(x).tolist() == [False, True]
+
+
 def test_unknown_dtype_is_named() -> None:
     with pytest.raises(DTypeError, match="'int32' cannot be judged; accepted: float16, bfloat16, float32, float64"):
         ulp.format_of(np.int32)
@@ -116,6 +122,6 @@ def test_unknown_dtype_is_named() -> None:
 def test_numbers_are_written_so_that_they_can_be_read_back(dtype: str) -> None:
     pytest.importorskip("ml_dtypes", reason="bfloat16 is a dtype of the package ml_dtypes")
     kind = ulp.FORMATS[dtype]
-    for bits in np.random.default_rng(4).integers(0, ((2 * kind.emax + 1) << (kind.precision - 1)) - 1, 40).tolist():
+    for bits in np.random.default_rng(4).integers(0, kind.infinity - 1, 40).tolist():
         value = ulp.from_bits([bits], dtype)[0]
         assert kind.dtype.type(ulp.number(bits, dtype)) == value

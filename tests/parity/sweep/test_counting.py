@@ -47,6 +47,7 @@ def test_marked_results_are_counted_and_the_first_is_shown():
     assert (found.wrong_zero, found.out_of_range, found.undecided) == (2, 3, 7)
     assert {name: each.bits for name, each in found.examples.items()} == {"wrong_zero": 41, "out_of_range": 43}
     assert [each.bits for each in found.misrounded] == [44, 45]
+    assert results().tally(0, zero, outside).undecided == 0
 
 
 def test_out_of_range_is_what_should_be_a_number_within():
