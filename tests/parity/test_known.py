@@ -82,9 +82,13 @@ FORMULAS = [
 ]
 
 
+#: Those whose need can be derived; the others' hangs on how far a library's exp and tanh are off.
+DERIVED = ("gelu constants in float32", "x + sqrt(x^2 + b)", "softplus threshold", "slope in float32")
+
+
 @pytest.mark.parametrize(("name", "activation", "parameters", "dtype", "formula"), FORMULAS)
 def test_a_room_is_as_wide_as_the_formula_that_it_is_named_after_needs(name, activation, parameters, dtype, formula):
-    """Two ulp are the formula's own; of the room beyond, a fifth at least is used somewhere, and no more than all."""
+    """Two ulp are the formula's own; of the room beyond, a good part is used somewhere, and no more than all."""
     chosen = activations.get(activation).with_parameters(**parameters)
     chosen = dataclasses.replace(chosen, parameters=chosen.parameters_in(dtype))
     size = np.concatenate([np.linspace(1e-4, 40, 100_000), 10.0 ** np.linspace(-10, 3, 10_000)])
@@ -95,7 +99,36 @@ def test_a_room_is_as_wide_as_the_formula_that_it_is_named_after_needs(name, act
         room = np.broadcast_to(known.find(name).room(chosen, z, truth, dtype), z.shape)
         share = (np.abs(formula(x).astype(np.float64) - truth) - 2 * ulp(truth, dtype)) / room
     here = (room > 5 * ulp(truth, dtype)) & (np.abs(truth) > 100 * np.finfo(dtype).tiny)
-    assert 0.2 <= share[here].max() <= 1.0
+    assert (0.7 if name in DERIVED else 0.2) <= share[here].max() <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("relu", [[4.0, 101.0, 1.0]]),  # what is flushed may be multiplied by x
+        ("softmax", [[1.0, 1.0, 1.0]]),
+        ("glu", [[101.0, 101.0, 101.0]]),  # or by what stands in the other half of the row
+    ],
+)
+def test_what_is_flushed_is_granted_where_the_result_is_all_but_zero(name, size):
+    tiny, size, z = 2.0**-126, np.array(size), np.array([[-3.0, 100.0, 0.0]])
+    room = known.find("subnormal flush").room
+    np.testing.assert_array_equal(room(activations.get(name), z, 8 * tiny * size, F32), 4 * tiny * size)
+    assert not room(activations.get(name), z, 8.01 * tiny * size, F32).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "activation", "dtype"),
+    [
+        ("gelu constants in float32", "gelu", F32),
+        ("slope in float32", "leaky_relu", F32),
+        ("fused mish", "mish", F64),
+    ],
+)
+def test_what_one_dtype_has_is_not_granted_in_the_other(name, activation, dtype):
+    z = np.linspace(-30, 30, 61)
+    chosen = activations.get(activation)
+    assert not known.find(name).room(chosen, z, chosen.numpy(z), dtype).any()
 
 
 def test_rooms_depend_on_how_keras_is_run():
