@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 
 from bench.cases import Cell
 from bench.environment import machine, today
@@ -69,7 +70,7 @@ def run(
         say(f"the machine's limits on {number} thread{'s' * (number != 1)}")
         limits = measure_apart(number)
         all_limits.append(limits)
-        with Team(peers, number, settings, other_python, say) as team:
+        with closing(Team(peers, number, settings, other_python, say)) as team:
             versions |= team.versions()
             for cell in cells:
                 measurements = team.measure(job(cell), f"{cell.name}, {number} thread{'s' * (number != 1)}")

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def measure_apart(threads: int) -> Limits:
     WorkerError
         If that process fails.
     """
-    with Worker("limits", "bench.limits:measure", "", threads, sys.executable, library_threads=1) as worker:
+    with closing(Worker("limits", "bench.limits:measure", "", threads, sys.executable, library_threads=1)) as worker:
         limits: Limits = worker.ask("call", threads)
         return limits
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from types import TracebackType
 
 from bench.jobs import Job, LacksError
 from bench.peers import Peer, installed
@@ -111,14 +110,6 @@ class Team:
         for worker in self._workers.values():
             worker.close()
         self._workers.clear()
-
-    def __enter__(self) -> Team:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def wait_until_ready(self) -> None:
         """Wait until every worker has imported what it needs; one that cannot is listed as failed from then on."""

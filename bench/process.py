@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 from multiprocessing.connection import Connection
-from types import TracebackType
 from typing import Any
 
 from bench.environment import ROOT, pins, pythonpath
@@ -117,14 +116,6 @@ class Worker:
         self._process.kill()
         self._process.wait()
         self._errors.close()
-
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _receive(self, patience: float) -> Any:
         if not self._connection.poll(patience):

@@ -185,10 +185,10 @@ def _summary_table(rows: list[Row]) -> Table:
 
 def _activation_tables(record: Record) -> Iterable[Table]:
     for size in _in_order(row.size for row in record.rows):
-        yield _activation_table(record, [row for row in record.rows if row.size == size])
+        yield _activation_table([row for row in record.rows if row.size == size])
 
 
-def _activation_table(record: Record, rows: list[Row]) -> Table:
+def _activation_table(rows: list[Row]) -> Table:
     """Return the table of one size: a line per activation and row length, a column per peer and thread count."""
     threads = _in_order(row.threads for row in rows)
     columns = [(peer, n) for peer in _peers_of(rows) for n in (threads if peer == "refnet" else threads[-1:])]

@@ -97,12 +97,12 @@ class Row:
         entry = self.of(peer)
         return entry.seconds if entry else None
 
-    def fastest(self, among: Collection[str] | None = None, besides: str = "refnet") -> Measurement | None:
+    def fastest(self, among: Collection[str] | None = None) -> Measurement | None:
         """Return the fastest of the other peers that were timed, or None."""
         timed = [
             entry
             for entry in self.measurements
-            if entry.summary and entry.peer != besides and (among is None or entry.peer in among)
+            if entry.summary and entry.peer != "refnet" and (among is None or entry.peer in among)
         ]
         return min(timed, key=lambda entry: entry.seconds or 0.0, default=None)
 

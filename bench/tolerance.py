@@ -111,4 +111,4 @@ def _room(
     return {"cancellation": PEER_ROUNDOFFS * bounds.unit_roundoff(dtype) * size}
 
 
-_PEER = bounds.Engine("any peer", ulps=lambda activation, dtype: PEER_ULPS, naive_rows=True, room=_room)
+_PEER = bounds.Engine(ulps=lambda activation, dtype: PEER_ULPS, naive_rows=True, room=_room)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def run(
     """
     from parity import tutorial
 
-    with Team([PEERS[name] for name in names], len(cores()), settings, say=say) as team:
+    with closing(Team([PEERS[name] for name in names], len(cores()), settings, say=say)) as team:
         say("building the model in refnet and in Keras, and comparing")
         report = tutorial.report()
         model, _, _ = tutorial.models()
@@ -58,7 +59,7 @@ def run(
         page.parent.mkdir(parents=True, exist_ok=True)
         whole.write(page, report.to_html())
         team.wait_until_ready()
-        record = _timed(team, model, batches, settings, say)
+        record = _timed(team, model, batches, settings)
         say("")
     to.print()
     show(record, to)
@@ -67,7 +68,7 @@ def run(
     return 0 if report.agree else 1
 
 
-def _timed(team: Team, model: Any, batches: tuple[int, ...], settings: Settings, say: Callable[[str], None]) -> Record:
+def _timed(team: Team, model: Any, batches: tuple[int, ...], settings: Settings) -> Record:
     """Return the record of the model's own weights at each batch size."""
     case = CASES["tutorial"]
     rows = tuple(

@@ -44,12 +44,10 @@ _TRUTH_ULPS = 3.0
 
 @dataclass(frozen=True)
 class Engine:
-    """Who computed: its name, its largest error per activation in ulps, and the differences it is known for.
+    """Who computed: its largest error per activation in ulps, and the differences it is known for.
 
     Attributes
     ----------
-    name : str
-        As shown in reports.
     ulps : callable
         ``ulps(activation, dtype)``: its largest error on a given input, in ulps of the true value.
     naive_rows : bool
@@ -60,7 +58,6 @@ class Engine:
         terms, it may take the result at each input ``z`` whose true value is ``y``.
     """
 
-    name: str
     ulps: Callable[[Activation, np.dtype[Any]], float]
     naive_rows: bool = False
     room: Room = field(default=lambda activation, z, y, dtype: {})
@@ -214,11 +211,10 @@ def _finite_only(bound: Floats, value: NDArray[Any]) -> Floats:
 
 
 def _through_call(operation: Any, before: Enclosure) -> Enclosure:
-    probe = np.arange(before.value.size, dtype=np.float64).reshape(before.value.shape)
+    probe = np.arange(before.value.size).reshape(before.value.shape)
     moved = np.asarray(operation.function(probe))
-    if moved.size != probe.size or not np.array_equal(np.sort(moved, axis=None), probe.ravel()):
+    if not np.array_equal(np.sort(moved, axis=None), probe.ravel()):
         raise UnsupportedError(f"{operation.text}: a Python function has no derived bound; accepted: layers of refnet")
-
     return before.moved(lambda values: values.ravel()[moved.astype(np.int64)])
 
 
@@ -272,9 +268,8 @@ def _activation_error(
         rule = rows.RULES[activation.name]
         spread, by_steps = rule(z, y, error, unit_roundoff(dtype))
     if by_steps is not None and engine.naive_rows:
-        computed = by_steps + 4 * float(
-            np.finfo(dtype).smallest_subnormal
-        )  # gradual underflow of exp and of the quotient
+        underflow = float(np.finfo(dtype).smallest_subnormal)  # gradual, of exp and of the quotient
+        computed = by_steps + 4 * underflow
     else:
         computed = ulps * _spacing(np.abs(y) + spread, dtype)
     if dtype == np.float64 and ulps > 0:

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import refnet
 from parity.runners import keras_activations, keras_setup
+from parity.weights import copy_layer
 from refnet import activations, layers
 from refnet.activations import Activation
-from refnet.errors import DTypeError, NotBuiltError, RefnetError, ShapeError, UnsupportedError
+from refnet.errors import NotBuiltError, RefnetError, ShapeError, UnsupportedError
 from refnet.layers.layer import LAYERS, Layer
 
 __all__ = [
@@ -27,8 +27,8 @@ __all__ = [
     "is_refnet_model",
     "keras_chain",
     "leaves",
+    "require_built",
     "to_keras",
-    "weights_differ",
 ]
 
 
@@ -59,6 +59,12 @@ def leaves(model: Any) -> list[Any]:
     return flat
 
 
+def require_built(model: Any) -> None:
+    """Raise NotBuiltError if a model of either library has no weights yet."""
+    if not model.built:
+        raise NotBuiltError(f"model {model.name!r} is not built; give it an Input, or call it once")
+
+
 def from_keras(model: Any) -> Any:
     """Return a `refnet.Sequential` that computes what a Keras model computes.
 
@@ -82,8 +88,7 @@ def from_keras(model: Any) -> Any:
     peers = keras_chain(model)
     if not peers:
         raise UnsupportedError(f"model {model.name!r} has no layers; accepted: at least one")
-    if not model.built:
-        raise NotBuiltError(f"model {model.name!r} is not built; give it an Input, or call it once")
+    require_built(model)
     found = _twins(peers, _layer_from_keras)
     result = refnet.Sequential(name=model.name)
     try:
@@ -119,10 +124,7 @@ def to_keras(model: Any) -> Any:
         If the model is not built.
     """
     keras = keras_setup.load()
-    if not model.built:
-        raise NotBuiltError(f"model {model.name!r} is not built; give it an Input, or call it once")
-    if not model.layers:
-        raise UnsupportedError(f"model {model.name!r} has no layers; accepted: at least one")
+    require_built(model)
     _refuse_halved(model)
     with keras_setup.quiet():
         peers = _twins(model.layers, _layer_to_keras)
@@ -205,62 +207,7 @@ def copy_weights(source: Any, target: Any) -> None:
             " accepted: the same layers"
         )
     for giver, taker in zip(givers, takers, strict=True):
-        _copy_layer(giver, taker)
-
-
-def _arrays(layer: Any) -> list[NDArray[Any]]:
-    """Return a layer's weights; Keras also lists the state of random generators, which inference does not use."""
-    if isinstance(layer, Layer):
-        return layer.get_weights()
-    return [np.asarray(array) for array in layer.get_weights()] if keras_weights_matter(layer) else []
-
-
-def keras_weights_matter(layer: Any) -> bool:
-    """Return whether a Keras layer's variables are weights, and not only the seed of a Dropout."""
-    return any("seed_generator" not in variable.path for variable in layer.variables)
-
-
-def _copy_layer(giver: Any, taker: Any) -> None:
-    who = f"layer {taker.name!r}"
-    given, present = _arrays(giver), _arrays(taker)
-    if len(given) != len(present):
-        raise ShapeError(f"{who}: {len(given)} weights given by {giver.name!r}; accepted: {len(present)}")
-    for position, (new, old) in enumerate(zip(given, present, strict=True)):
-        if new.shape != old.shape:
-            raise ShapeError(f"{who}: weight {position} of shape {new.shape} given; accepted: {old.shape}")
-        if new.dtype != old.dtype:
-            raise DTypeError(f"{who}: weight {position} of dtype {new.dtype} given; accepted: {old.dtype}")
-    if not given:
-        return
-    taker.set_weights(given)
-    difference = weights_differ(giver, taker)
-    if difference:
-        raise DTypeError(f"{who}: copying changed {difference}; accepted: the same bits")
-
-
-def weights_differ(first: Any, second: Any) -> str:
-    """Return where the weights of two layers differ in their bits, in words; empty if nowhere."""
-    names = _weight_names(first) or _weight_names(second)
-    ours, theirs = _arrays(first), _arrays(second)
-    if len(ours) != len(theirs):
-        listed = [", ".join(_weight_names(layer)) or "none" for layer in (first, second)]
-        return f"{listed[0]} against {listed[1]}"
-    for name, a, b in zip(names, ours, theirs, strict=True):
-        if a.shape != b.shape or a.dtype != b.dtype:
-            return f"{name}: {a.shape} {a.dtype} against {b.shape} {b.dtype}"
-        bits = [np.ascontiguousarray(array).view(f"u{array.itemsize}") for array in (a, b)]
-        differing = np.argwhere(bits[0] != bits[1])
-        if len(differing):
-            at = tuple(int(i) for i in differing[0])
-            more = f" and {len(differing) - 1} more" if len(differing) > 1 else ""
-            return f"{name}{list(at)}{more}: {a[at]!s} against {b[at]!s}"
-    return ""
-
-
-def _weight_names(layer: Any) -> list[str]:
-    if isinstance(layer, Layer):
-        return list(layer.weight_names)
-    return [variable.name for variable in layer.weights]
+        copy_layer(giver, taker)
 
 
 def activations_differ(own: Any, peer: Any) -> str:
@@ -412,10 +359,7 @@ def activation_from_keras(function: Any, who: str) -> Any:
             return _with_defaults_of(function, activations.get(name))
         if function is _of_tensorflow(function, name):
             return activations.get(name)
-    raise UnsupportedError(
-        f"{who}: activation {_function_name(function)!r} is a function of its own, which has no counterpart;"
-        " accepted: the names of keras.activations, and activation layers"
-    )
+    raise _of_its_own(function, who, "the names of keras.activations, and activation layers")
 
 
 def _with_defaults_of(function: Any, activation: Activation) -> Activation:
@@ -437,8 +381,11 @@ def _of_tensorflow(function: Any, name: str) -> Any:
     return getattr(tensorflow.nn, name, None)
 
 
-def _function_name(function: Any) -> str:
-    return str(getattr(function, "__name__", type(function).__name__))
+def _of_its_own(function: Any, who: str, accepted: str) -> UnsupportedError:
+    name = str(getattr(function, "__name__", type(function).__name__))
+    return UnsupportedError(
+        f"{who}: activation {name!r} is a function of its own, which has no counterpart; accepted: {accepted}"
+    )
 
 
 def _layer_to_keras(layer: Any) -> Any:
@@ -468,7 +415,4 @@ def _activation_to_keras(activation: Any, who: str) -> Any:
             raise UnsupportedError(f"{who}: this Keras has no activation {activation.name!r}") from error
     if isinstance(activation, Layer):
         return _layer_to_keras(activation)
-    raise UnsupportedError(
-        f"{who}: activation {_function_name(activation)!r} is a function of its own, which has no counterpart;"
-        " accepted: activations of the book, and activation layers"
-    )
+    raise _of_its_own(activation, who, "activations of the book, and activation layers")

@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parity import bounds, bridge, inputs, keras_errors, known, runners, steps
+from parity import bounds, bridge, inputs, keras_errors, known, runners, steps, weights
 from parity.bounds import Enclosure, Engine
 from parity.compare import Judgement, compare, within
 from parity.report import environment
 from parity.report.records import Comparison, LayerResult, OutputResult, Report
 from parity.runners import keras_layers, refnet as refnet_runner
 from refnet.activations import Activation
-from refnet.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
+from refnet.errors import ArgumentError, DTypeError, ShapeError
+from refnet.layers.running import Segment, make_plan
 
 __all__ = ["check", "keras_engine", "refnet_engine"]
 
@@ -122,7 +123,7 @@ def refnet_engine() -> Engine:
     def ulps(activation: Activation, dtype: np.dtype[Any]) -> float:
         return (_PROMISED if activation.kind == "elementwise" else _PROMISED_ROWS)[dtype.name]
 
-    return Engine("refnet", ulps)
+    return Engine(ulps)
 
 
 def keras_engine(path: str) -> Engine:
@@ -131,7 +132,7 @@ def keras_engine(path: str) -> Engine:
     def ulps(activation: Activation, dtype: np.dtype[Any]) -> float:
         return keras_errors.budget(activation, dtype, path)
 
-    return Engine("Keras", ulps, naive_rows=True, room=partial(known.rooms, path=path))
+    return Engine(ulps, naive_rows=True, room=partial(known.rooms, path=path))
 
 
 def _both(model: Any, peer: Any) -> tuple[Any, Any]:
@@ -146,8 +147,7 @@ def _both(model: Any, peer: Any) -> tuple[Any, Any]:
     if len(in_keras) > 1 or len(own) > 1:
         raise ArgumentError("check was given two models of one library; accepted: one of refnet and one of Keras")
     for side in sides:
-        if not side.built:
-            raise NotBuiltError(f"model {side.name!r} is not built; give it an Input, or call it once")
+        bridge.require_built(side)
     return (
         own[0] if own else bridge.from_keras(in_keras[0]),
         in_keras[0] if in_keras else bridge.to_keras(own[0]),
@@ -281,21 +281,22 @@ def _more(names: tuple[str, ...], comparison: Comparison) -> tuple[str, ...]:
 
 def _blame(pair: _Pair, x: NDArray[Any]) -> str:
     """Say which part of a failing layer fails: its weights, its product, or its activation."""
-    weights = bridge.weights_differ(pair.own, pair.peer)
-    if weights:
-        return f"weights differ, refnet against Keras: {weights}"
+    if difference := _weights_differ(pair):
+        return difference
     product = steps.product(pair.chain)
     if product and type(pair.own).__name__ == "Dense":
-        from refnet.engine.plan import Plan
-
-        dtype = np.dtype(pair.own.dtype)
-        x = x.astype(dtype)
-        ours = np.asarray(Plan(product, x.shape[-1], dtype)(x))
+        x = x.astype(pair.own.dtype)
+        ours = np.asarray(make_plan(Segment(product, x.shape[-1], pair.own.dtype), pair.who)(x))
         enclosure = steps.through(product, bounds.exactly(x), refnet_engine(), keras_engine("call"), pair.who)
         if compare(ours, keras_layers.product(pair.peer, x), enclosure).comparison.verdict == "not explained":
             return "the matrix product differs"
         return f"the activation differs: {_activations(pair)}"
     return f"its result differs: {_activations(pair)}" if getattr(pair.own, "activation_text", "") else ""
+
+
+def _weights_differ(pair: _Pair) -> str:
+    difference = weights.differ(pair.own, pair.peer)
+    return f"weights differ, refnet against Keras: {difference}" if difference else ""
 
 
 def _activations(pair: _Pair) -> str:
@@ -309,10 +310,8 @@ def _activations(pair: _Pair) -> str:
 
 def _unlike(pair: _Pair) -> list[str]:
     """Return in what a layer is not the same on both sides, whatever the results."""
-    weights = bridge.weights_differ(pair.own, pair.peer)
-    activations = bridge.activations_differ(pair.own, pair.peer)
-    found = [f"weights differ, refnet against Keras: {weights}"] if weights else []
-    return [*found, f"the activation differs: {activations}"] if activations else found
+    weights, activations = _weights_differ(pair), bridge.activations_differ(pair.own, pair.peer)
+    return [*([weights] if weights else []), *([f"the activation differs: {activations}"] if activations else [])]
 
 
 def _judge_output(

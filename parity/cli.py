@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from parity import bridge, inputs, loading, tutorial
+from parity.check import check
 from refnet.cli import EXPECTED, complaint, lenient, silence
 from refnet.errors import ArgumentError, UnsupportedError
 from refnet.files.whole import require_writable
@@ -101,9 +103,6 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from parity import bridge, inputs, loading
-    from parity.check import check
-
     _require_writable(options)
     x: Any = options.input if options.input in inputs.KINDS else Path(options.input)
     if isinstance(x, Path) and not x.suffix:
@@ -123,8 +122,6 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _tutorial(options: argparse.Namespace) -> int:
-    from parity import tutorial
-
     _require_writable(options)
     return _show(tutorial.report(), options)
 

@@ -18,6 +18,14 @@ __all__ = ["Judgement", "compare", "within"]
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+_OVERFLOW, _SEVERAL = "overflow inside a sum", "several at once"
+
+#: What is no habit of Keras.
+_DERIVED = {
+    _OVERFLOW: "Partial sums can leave the range of the dtype, and the order of the sum decides.",
+    _SEVERAL: "Only the rooms of several known differences together are wide enough.",
+}
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -57,41 +65,29 @@ def compare(
     """
     truth = enclosure.value
     spoiled = np.zeros(own.shape[:1], bool) if spoiled is None else spoiled
+    rows = spoiled.reshape(-1, *(1,) * (own.ndim - 1)) & np.ones(own.shape, bool)
     with np.errstate(all="ignore"):
         same = (own == peer) | (np.isnan(own) & np.isnan(peer))
-        own_fits = within(own, truth, enclosure.own)
-        peer_fits = within(peer, truth, enclosure.peer)
+        own_fits, peer_fits = within(own, truth, enclosure.own), within(peer, truth, enclosure.peer)
         bounded = np.isfinite(enclosure.own) & np.isfinite(enclosure.peer)
         explained = same | (own_fits & peer_fits & bounded)
-        counts, spoiled_here = {}, np.zeros(own.shape, bool)
-        open_ = ~explained & own_fits
-        overflow = open_ & ~bounded
-        counts["overflow inside a sum"] = overflow
-        open_ &= ~overflow
-        for name, mask in (shown or {}).items():
-            hit = open_ & mask
-            counts[name] = hit
-            spoiled_here |= hit
-            open_ &= ~hit
-        for name, bound in enclosure.rooms.items():
-            hit = open_ & within(peer, truth, bound)
-            counts[name] = hit
-            open_ &= ~hit
-        summed = open_ & within(peer, truth, enclosure.granted) & np.isfinite(enclosure.granted)
-        open_ &= ~summed
-        for name in inherited or ("several at once",):
-            counts[name] = counts.get(name, np.zeros(own.shape, bool)) | summed
-        rows = spoiled.reshape(-1, *(1,) * (own.ndim - 1)) & np.ones(own.shape, bool)
-        follows = ~explained & rows & ~np.any(list(counts.values()), axis=0)
-        for name in inherited or ("several at once",):
-            counts[name] = counts[name] | follows
+        of_another_kind = {_OVERFLOW: ~bounded, **(shown or {})}
+        alone = {name: within(peer, truth, bound) for name, bound in enclosure.rooms.items()}
+        together = within(peer, truth, enclosure.granted) & np.isfinite(enclosure.granted)
+    open_, counts = ~explained & own_fits, {}
+    for name, mask in (*of_another_kind.items(), *alone.items()):
+        counts[name] = open_ & mask
+        open_ = open_ & ~mask
+    spoiling = np.any([counts[name] for name in of_another_kind], axis=0).any(axis=tuple(range(1, own.ndim)))
+    follows = ~explained & rows & ~np.any(list(counts.values()), axis=0)
+    for name in inherited or (_SEVERAL,):
+        counts[name] = counts.get(name, False) | (open_ & together) | follows
     unexplained = ~explained & ~np.any(list(counts.values()), axis=0)
-    shown_rows = (spoiled_here | overflow).any(axis=tuple(range(1, own.ndim)))
     outside = tuple(
         side for side, fits in (("refnet", own_fits), ("peer", peer_fits)) if bool((~fits & ~same & ~rows).any())
     )
     findings = tuple(_finding(name, mask) for name, mask in counts.items() if mask.any())
-    return Judgement(_comparison(own, peer, enclosure, unexplained, outside, findings), spoiled | shown_rows)
+    return Judgement(_comparison(own, peer, enclosure, unexplained, outside, findings), spoiled | spoiling)
 
 
 def within(y: NDArray[Any], truth: NDArray[Any], bound: Floats) -> Mask:
@@ -107,13 +103,8 @@ def within(y: NDArray[Any], truth: NDArray[Any], bound: Floats) -> Mask:
 
 def _finding(name: str, mask: Mask) -> Finding:
     record = next((entry for entry in known.CATALOGUE if entry.name == name), None)
-    if record is None:
-        what = {
-            "overflow inside a sum": "Partial sums can leave the range of the dtype, and the order of the sum decides.",
-            "several at once": "Only the rooms of several known differences together are wide enough.",
-        }.get(name, "")
-        return Finding(name, what, "derived", int(mask.sum()))
-    return Finding(name, record.what, record.issue, int(mask.sum()))
+    what, issue = (_DERIVED[name], "derived") if record is None else (record.what, record.issue)
+    return Finding(name, what, issue, int(mask.sum()))
 
 
 def _comparison(
@@ -130,7 +121,9 @@ def _comparison(
     elif findings:
         verdict = "known difference"
     if own.size == 0:
-        return Comparison(verdict, 0, 0.0, 0.0, 0, 1.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0, (), (), (0,) * 10, None)
+        return Comparison(
+            verdict, 0, 0.0, 0.0, 0, 1.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0, (), (), (0,) * len(HISTOGRAM_EDGES), None
+        )
     with np.errstate(all="ignore"):
         a, b, truth = own.astype(enclosure.value.dtype), peer.astype(enclosure.value.dtype), enclosure.value
         gap = _gap(a, b)
@@ -147,8 +140,8 @@ def _comparison(
     return Comparison(
         verdict=verdict,
         elements=own.size,
-        max_abs=float(_largest(gap)),
-        max_rel=float(_largest(relative)),
+        max_abs=float(gap.max()),
+        max_rel=float(relative.max()),
         max_ulp=int(finite_steps.max()),
         equal=float(np.mean(_bits_equal(own, peer))),
         bound=float(between[at]),
@@ -174,10 +167,6 @@ def _gap(a: NDArray[Any], b: NDArray[Any]) -> Floats:
 def _share(observed: Floats, bound: Floats) -> Floats:
     share = np.where(observed > 0, observed / bound, 0.0)
     return np.where(np.isnan(share), 0.0, share)  # inf / inf: no bound, nothing to say
-
-
-def _largest(values: Floats) -> float:
-    return float(values.max()) if values.size else 0.0
 
 
 def _worst_index(ratios: Floats, gap: Floats, unexplained: Mask) -> tuple[Any, ...]:

@@ -16,9 +16,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 
 from parity import known
 from parity.keras_errors import FILE, key
+from parity.report.environment import versions
+from parity.runners import keras_activations
 from parity.ulp import ulp
 from refnet import activations
 from refnet.activations import Activation
@@ -56,8 +59,6 @@ def measure(activation: Activation, dtype: np.dtype[Any], path: str, x: NDArray[
     ``ulps`` is the largest error that no known difference explains and ``where`` its input; ``used`` is the largest
     share of a known difference's room that is used, which should stay below 1.
     """
-    from parity.runners import keras_activations
-
     y = keras_activations.PATHS[path](activation, x).astype(np.float64)
     with np.errstate(all="ignore"):
         z = x.astype(np.float64)
@@ -95,8 +96,6 @@ def measure_all() -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
-    from parity.report.environment import versions
-
     found = versions()
     return {name: found[name] for name in ("keras", "tensorflow", "numpy") if name in found} | {
         "machine": platform.machine()
@@ -104,8 +103,6 @@ def _versions() -> dict[str, str]:
 
 
 def _say(line: str) -> None:
-    from rich.console import Console
-
     Console(highlight=False, width=200).print(line, markup=False)
 
 

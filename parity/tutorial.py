@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from parity.report.records import Report
+import refnet
+from parity import bridge
+from parity.check import check
+from parity.report.records import Report
+from parity.runners import keras_setup
 
 __all__ = ["models", "report"]
 
@@ -39,10 +42,6 @@ def models(seed: int = 0, batch: int = 3) -> tuple[Any, Any, NDArray[np.float32]
     tuple
         A `refnet.Sequential`, a `keras.Sequential`, and ``x`` of shape (batch, 5), float32.
     """
-    import refnet
-    from parity import bridge
-    from parity.runners import keras_setup
-
     keras = keras_setup.load()
     keras.utils.set_random_seed(seed)
     with keras_setup.quiet():
@@ -55,7 +54,5 @@ def models(seed: int = 0, batch: int = 3) -> tuple[Any, Any, NDArray[np.float32]
 
 def report(seed: int = 0, batch: int = 3) -> Report:
     """Return the parity report of the tutorial's model."""
-    from parity.check import check
-
     model, peer, x = models(seed, batch)
     return check(model, x, peer=peer)

@@ -27,7 +27,6 @@ __all__ = [
     "classify",
     "distance",
     "error",
-    "exact_error",
     "format_of",
     "fraction",
     "from_bits",
@@ -72,6 +71,11 @@ class Format:
     def etiny(self) -> int:
         """Exponent of the smallest subnormal number."""
         return self.emin - self.precision + 1
+
+    @property
+    def infinity(self) -> int:
+        """Bit pattern of infinity; those of the finite positive numbers lie below."""
+        return (2 * self.emax + 1) << (self.precision - 1)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -236,32 +240,6 @@ def _scaled(value: NDArray[np.float64], unit: NDArray[np.float64], kind: Format)
     """Return value / unit, held within 2**(emax + 1). Dividing first keeps float64 from overflowing."""
     edge = np.ldexp(np.float64(1.0), np.int64(kind.emax)) / unit * 2
     return np.clip(value / unit, -edge, edge)
-
-
-def exact_error(y: float, true: Any, dtype: DTypeLike) -> float:
-    """Return the signed error of one result ``y`` against a true value given as an mpmath number.
-
-    Examples
-    --------
-    >>> import mpmath
-    >>> exact_error(1.0, mpmath.mpf(1) + mpmath.mpf(2) ** -25, "float32")
-    -0.25
-    """
-    import mpmath
-
-    kind = format_of(dtype)
-    if np.isnan(y) or mpmath.isnan(true):
-        return 0.0 if np.isnan(y) and mpmath.isnan(true) else float("inf")
-    # In fractions, since mpmath would round to whatever precision happens to be set.
-    top = Fraction(2) ** (kind.emax + 1)
-    value = Fraction(float(y)) if np.isfinite(y) else top if y > 0 else -top
-    exact = fraction(true) if mpmath.isfinite(true) else top if true > 0 else -top
-    exact = max(-top, min(top, exact))
-    size = abs(exact)
-    exponent = size.numerator.bit_length() - size.denominator.bit_length() if exact else kind.emin
-    exponent -= Fraction(2) ** exponent > size > 0
-    exponent = min(max(exponent, kind.emin), kind.emax)
-    return float((value - exact) / Fraction(2) ** (exponent - kind.precision + 1))
 
 
 def fraction(number: Any) -> Fraction:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
 import sys
+from collections.abc import Iterable
 from typing import Any
 
+import refnet
 from refnet.engine.machine import processor
 
-__all__ = ["describe", "versions"]
+__all__ = ["describe", "versions", "versions_of"]
 
 #: CPU features that decide which kernels run.
 _FLAGS = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "amx_tile", "asimd", "sve")
@@ -26,12 +29,16 @@ _SETTINGS = (
 
 def versions() -> dict[str, str]:
     """Return the versions of what takes part, as installed."""
-    found = {"python": platform.python_version()}
-    for package in ("refnet", "numpy", "numba", "llvmlite", "keras", "tensorflow"):
-        try:
+    packages = ("numpy", "numba", "llvmlite", "keras", "tensorflow")
+    return {"python": platform.python_version(), **versions_of(packages)}
+
+
+def versions_of(packages: Iterable[str]) -> dict[str, str]:
+    """Return the version of refnet, and of those of these packages that are installed."""
+    found = {"refnet": refnet.__version__}
+    for package in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return found
 
 

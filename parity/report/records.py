@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from refnet.files.whole import write
+
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
@@ -329,8 +331,6 @@ class Report:
 
 def _kept(text: str, path: str | Path | None) -> str:
     """Return the text, and write it to ``path`` if one is given."""
-    from refnet.files.whole import write
-
     if path is not None:
         write(path, text)
     return text

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import refnet
+from parity.report import environment
+from parity.runners import keras_activations, keras_setup
 from parity.ulp import FORMATS
 from refnet.activations import Activation
 from refnet.errors import ArgumentError, DTypeError, RefnetError, ShapeError, UnsupportedError, did_you_mean
@@ -113,8 +114,6 @@ def _numpy_plain(activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
 
 
 def _keras(activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
-    from parity.runners import keras_activations
-
     try:
         return keras_activations.call(activation, x)
     except AttributeError as error:
@@ -122,8 +121,6 @@ def _keras(activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
 
 
 def _keras_fused(activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
-    from parity.runners import keras_activations
-
     if activation.kind != "elementwise":
         raise LacksError(
             f"activation {activation.name!r}: keras-predict takes single numbers; accepted: keras, keras-xla"
@@ -135,8 +132,6 @@ def _keras_fused(activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
 
 
 def _keras_xla(activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
-    from parity.runners import keras_activations
-
     return keras_activations.xla(activation, x)
 
 
@@ -237,12 +232,10 @@ def get(name: str) -> ActivationRunner:
             raise UnsupportedError(f"runner {name!r}: {package} is not installed; install it and try again")
     if known.backend:
         _load_keras(name, known.backend)
-    return ActivationRunner(name, _versions(("numpy", *known.packages)), known.call, known.refuses)
+    return ActivationRunner(name, environment.versions_of(("numpy", *known.packages)), known.call, known.refuses)
 
 
 def _load_keras(name: str, backend: str) -> None:
-    from parity.runners import keras_setup
-
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = backend
     found = keras_setup.load().backend.backend()
@@ -267,14 +260,4 @@ def _own(name: str) -> ActivationRunner:
         raise ArgumentError(
             f"runner {name!r}: {module_name!r} has no function {function_name!r}; accepted: module:function"
         )
-    return ActivationRunner(name, _versions(("numpy",)), lambda activation, x: function(x))
-
-
-def _versions(packages: tuple[str, ...]) -> dict[str, str]:
-    found = {"refnet": refnet.__version__}
-    for package in packages:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    return ActivationRunner(name, environment.versions_of(("numpy",)), lambda activation, x: function(x))

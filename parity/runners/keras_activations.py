@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.runners import keras_setup
+from parity.runners.runner import tensorflow_only
 from refnet.activations import Activation
 
 __all__ = ["PATHS", "call", "function", "fused", "given", "xla"]
@@ -71,8 +72,6 @@ def fused(activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
 
 def xla(activation: Activation, x: NDArray[Any]) -> NDArray[Any]:
     """Return Keras' activation of ``x``, compiled by XLA."""
-    from parity.runners.runner import tensorflow_only
-
     tensorflow = tensorflow_only("xla")
     with keras_setup.quiet():
         return np.asarray(tensorflow.function(function(activation), jit_compile=True)(tensorflow.constant(x)).numpy())

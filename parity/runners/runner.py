@@ -8,6 +8,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from parity.runners import keras_setup
+from refnet.errors import UnsupportedError
+
 __all__ = ["Run", "Runner", "tensorflow_only"]
 
 Run = Callable[[NDArray[Any]], NDArray[Any]]
@@ -49,9 +52,6 @@ def tensorflow_only(name: str) -> Any:
     UnsupportedError
         If Keras has another backend.
     """
-    from parity.runners import keras_setup
-    from refnet.errors import UnsupportedError
-
     keras = keras_setup.load()
     if keras.backend.backend() != "tensorflow":
         raise UnsupportedError(

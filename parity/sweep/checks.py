@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity import truth, ulp
-from parity.sweep.judge import Extent, verdict
+from parity.sweep.counting import Extent
+from parity.sweep.judge import verdict
 from parity.sweep.model import Model
 from parity.sweep.tally import Tally
 from refnet.errors import RefnetError
@@ -54,22 +55,21 @@ def _number(pattern: int, kind: ulp.Format) -> float:
 def extent(model: Model) -> Extent:
     """Return the smallest and the largest right result, by samples of every piece and a search around the extremes."""
     kind = model.kind
-    infinity = (2 * kind.emax + 1) << (kind.precision - 1)
     ends: list[float] = []
     for x in (0.0, math.inf, -math.inf):
         ends.append(truth.special(model.activation, x, model.parameters, kind))
     with np.errstate(all="ignore"):
         for negative in (False, True):
-            places, values = _outline(model, negative, infinity)
+            places, values = _outline(model, negative)
             for sign in (1, -1):
                 ends += _search(model, negative, places, values, sign)
     numbers = [each for each in ends if not math.isnan(each)]
     return min(numbers), max(numbers)
 
 
-def _outline(model: Model, negative: bool, infinity: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
+def _outline(model: Model, negative: bool) -> tuple[NDArray[np.int64], NDArray[Any]]:
     places, values = [], []
-    for piece in model.pieces(negative, 1, infinity):
+    for piece in model.pieces(negative, 1, model.kind.infinity):
         inside = np.array(sorted({piece.start + (piece.stop - 1 - piece.start) * k // 8 for k in range(9)}), np.int64)
         x = ulp.from_bits(inside, model.kind.name)
         found = verdict(model, piece, -x if negative else x)

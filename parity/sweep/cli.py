@@ -92,22 +92,8 @@ def run(options: argparse.Namespace) -> int:
         subject.of(activation.name).require(activation, options.dtype, _exhaustive(options, activation))
     if options.json:
         results.read(options.json)
-    console, errors = report.console(), report.console(stderr=True)
-    found: list[Result] = []
-    lacking: list[str] = []
-    for activation in chosen:
-        try:
-            result = _one(options, activation, errors)
-        except runners.LacksError:
-            if not options.all:
-                raise
-            lacking.append(activation.name)
-            continue
-        found.append(result)
-        if options.details or len(chosen) == 1:
-            console.print(f"[bold]{result.task.title}[/bold]  {options.dtype}, {runner.name}")
-            for part in report.details(result):
-                console.print(part, highlight=False)
+    console = report.console()
+    found, lacking = _all(options, chosen, console)
     if not found:
         raise runners.LacksError(f"runner {runner.name!r} has none of the activations; accepted: one that has some")
     if options.exhaustive:
@@ -195,18 +181,32 @@ def parse_name(text: str) -> Activation:
     return activation.with_parameters(*values, **named)
 
 
+def _all(options: argparse.Namespace, chosen: list[Activation], console: Console) -> tuple[list[Result], list[str]]:
+    """Return the results, and the names that the runner does not have; show the details as they come."""
+    found: list[Result] = []
+    lacking: list[str] = []
+    errors = report.console(stderr=True)
+    for activation in chosen:
+        try:
+            result = _one(options, activation, errors)
+        except runners.LacksError:
+            if not options.all:
+                raise
+            lacking.append(activation.name)
+            continue
+        found.append(result)
+        if options.details or len(chosen) == 1:
+            console.print(f"[bold]{result.task.title}[/bold]  {options.dtype}, {result.task.runner}")
+            for part in report.details(result):
+                console.print(part, highlight=False)
+    return found, lacking
+
+
 def _one(options: argparse.Namespace, activation: Activation, errors: Console) -> Result:
     exhaustive = _exhaustive(options, activation)
     with _showing(errors) as (shown, line):
         shown.update(line, description=f"{activation.name}: preparing")
-        task = task_for(
-            activation,
-            options.dtype,
-            options.runner,
-            exhaustive,
-            options.seed,
-            options.samples,
-        )
+        task = task_for(activation, options.dtype, options.runner, exhaustive, options.seed, options.samples)
         kept = options.checkpoints if exhaustive and _keeps(options) else None
         where = Where(options.jobs, options.scheduler, kept, options.resume)
         shown.update(line, description=task.title)

@@ -100,7 +100,7 @@ def _model(name: str, parameters: tuple[tuple[str, float], ...], dtype: str) -> 
 def judged(task: Task, runner: ActivationRunner, start: int, stop: int) -> tuple[Tally, float, float]:
     """Return the tally of the patterns from ``start`` up to ``stop``, and the seconds of runner and judge."""
     model, activation = model_of(task), activation_of(task)
-    bits = inputs.patterns(model.kind, start, stop, task.step, task.places, task.seed)
+    bits = inputs.patterns(start, stop, task.step, task.places, task.seed)
     began = time.perf_counter()
     got = runner(activation, from_bits(bits, task.dtype))
     ran = time.perf_counter()

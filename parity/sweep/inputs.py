@@ -34,15 +34,11 @@ def chunks(kind: Format, size: int) -> list[tuple[int, int]]:
     return [(start, min(start + size, whole)) for start in range(0, whole, size)]
 
 
-def patterns(
-    kind: Format, start: int, stop: int, step: int, places: Iterable[int] = (), seed: int = 0
-) -> NDArray[np.uint64]:
+def patterns(start: int, stop: int, step: int, places: Iterable[int] = (), seed: int = 0) -> NDArray[np.uint64]:
     """Return the patterns to look at from ``start`` up to ``stop``, rising, none twice.
 
     Parameters
     ----------
-    kind : Format
-        The format.
     start, stop : int
         The chunk.
     step : int
@@ -65,17 +61,16 @@ def patterns(
 def neighbourhoods(activation: Activation, kind: Format, known: Iterable[int] = ()) -> list[int]:
     """Return the patterns around zeros, kinks, powers of two, overflow, infinities, and ``known`` bad places."""
     half = 1 << (kind.bits - 1)
-    infinity = (2 * kind.emax + 1) << (kind.precision - 1)
     parameters = activation.parameters_in(kind.dtype)
     kinks = activation.kinks(**parameters) if callable(activation.kinks) else activation.kinks
-    around = {0, infinity, *known, 1 << (kind.precision - 1)}
+    around = {0, kind.infinity, *known, 1 << (kind.precision - 1)}
     with np.errstate(over="ignore", under="ignore"):
         around |= {int(each) & (half - 1) for each in to_bits(np.array([0.0, *kinks]).astype(kind.dtype))}
         # Where exp overflows, underflows or rounds to 1: ln 2 times the exponents of the format.
         edges = np.log(2.0) * np.array([kind.emax + 1, kind.emin, kind.etiny, kind.precision, kind.precision + 1])
         around |= {int(each) for each in to_bits(np.abs(np.outer(edges, [1, 0.5])).ravel().astype(kind.dtype))}
     places = {each + step for each in around for step in range(-NEIGHBOURS, NEIGHBOURS + 1)}
-    powers = range(0, infinity, 1 << (kind.precision - 1))
+    powers = range(0, kind.infinity, 1 << (kind.precision - 1))
     places |= {each + step for each in powers for step in (-1, 0, 1)}
     places |= {half + each for each in places}
     return sorted(each for each in places if 0 <= each < 2 * half)

@@ -14,19 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity import truth, ulp
-from parity.sweep.model import Model, Piece, evaluate
-from parity.sweep.tally import EDGES, KEPT, Class, Finding, Tally, add
+from parity.sweep.counting import Extent, Results, pattern
+from parity.sweep.model import Model
+from parity.sweep.pieces import Piece, evaluate
+from parity.sweep.tally import Finding, Tally, add
 
-__all__ = ["Extent", "Verdict", "border", "class_of", "finding", "histogram", "judge", "verdict"]
+__all__ = ["Verdict", "border", "judge", "verdict"]
 
 #: Numbers judged at a time: what a core's cache holds in wide arrays.
 _BLOCK = 1 << 15
 
 #: More doubtful numbers in a block than these, and than one in eight, are no accident: it runs along midpoints.
 _MANY = 16
-
-#: The range of right results, as numbers of the format.
-Extent = tuple[float, float]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,10 +121,10 @@ def judge(model: Model, bits: NDArray[np.uint64], got: NDArray[Any], reach: Exte
     """
     kind = model.kind
     total = Tally()
-    half, infinity = 1 << (kind.bits - 1), (2 * kind.emax + 1) << (kind.precision - 1)
+    half = 1 << (kind.bits - 1)
     with np.errstate(all="ignore"):
         for sign, base in ((False, 0), (True, half)):
-            ends = np.array([base + 1, base + infinity, base, base + half - 1], np.uint64)
+            ends = np.array([base + 1, base + kind.infinity, base, base + half - 1], np.uint64)
             first, last, *outside = (int(each) for each in np.searchsorted(bits, ends))
             total = add(total, _specials(model, bits[outside[0] : first], got[outside[0] : first]))
             total = add(total, _finite(model, sign, base, bits[first:last], got[first:last], reach))
@@ -137,9 +136,9 @@ def judge(model: Model, bits: NDArray[np.uint64], got: NDArray[Any], reach: Exte
 def _finite(
     model: Model, negative: bool, base: int, bits: NDArray[np.uint64], got: NDArray[Any], reach: Extent
 ) -> Tally:
+    total = Tally()
     if bits.size == 0:
-        return Tally()
-    parts = []
+        return total
     before: tuple[Any, ...] | None = None
     for piece in model.pieces(negative, int(bits[0]) - base, int(bits[-1]) - base + 1):
         ends = np.searchsorted(bits, np.array([base + piece.start, base + piece.stop], np.uint64))
@@ -147,20 +146,11 @@ def _finite(
             stop = min(start + _BLOCK, int(ends[1]))
             x = ulp.from_bits(bits[start:stop], model.kind.name)
             found = verdict(model, piece, x)
-            part = _count(model, bits[start:stop], x, got[start:stop], found, reach)
+            total = add(total, _count(model, bits[start:stop], x, got[start:stop], found, reach))
             # Order is judged across the blocks' borders too: the last number of each goes before the next.
-            if before is None:
-                before = (bits[start:start], got[start:start], found.wide[:0], found.error)
-            part = add(part, _order(bits[start:stop], got[start:stop], found, before))
-            before = (bits[stop - 1 : stop], got[stop - 1 : stop], found.wide[-1:], found.error)
-            parts.append(part)
-    return _sum(parts)
-
-
-def _sum(parts: list[Tally]) -> Tally:
-    total = Tally()
-    for part in parts:
-        total = add(total, part)
+            before = before or (got[:0], found.wide[:0], found.error)
+            total = add(total, _order(bits[start:stop], got[start:stop], found, before))
+            before = got[stop - 1 : stop], found.wide[-1:], found.error
     return total
 
 
@@ -172,48 +162,11 @@ def _count(
     errors = _errors(kind, got, found.wide) * _inside(found, reach)
     wrong = (got != found.right) & ~(np.isnan(got) & np.isnan(found.right))
     size = np.abs(found.wide)
-    if size.min() >= 2.0**kind.emin and size.max() < 2.0**kind.emax:
-        classes: list[Any] = [np.s_[:] if name == "normal" else None for name in ulp.CLASSES]
-    else:
-        codes = ulp.classify(x, found.wide)
-        classes = [np.flatnonzero(codes == code) for code in range(len(ulp.CLASSES))]
-    tallies = tuple(
-        Class() if where is None or errors[where].size == 0 else class_of(bits, got, found.right, errors, wrong, where)
-        for where in classes
-    )
-    outside = ~((got >= reach[0]) & (got <= reach[1])) & ~np.isnan(found.right)
+    normal = size.min() >= 2.0**kind.emin and size.max() < 2.0**kind.emax
+    codes = ulp.CLASSES.index("normal") if normal else ulp.classify(x, found.wide)
     zero = (got == 0) & (found.right == 0) & (found.wide != 0) & (np.signbit(got) != np.signbit(found.right))
-    zero &= found.signed
-    examples = {
-        name: finding(int(np.argmax(mask)), bits, got, found.right, errors)
-        for name, mask in (("out_of_range", outside), ("wrong_zero", zero))
-        if mask.any()
-    }
-    listed = np.flatnonzero(wrong)[:KEPT]
-    return Tally(
-        classes=tallies,
-        histogram=histogram(errors, wrong),
-        out_of_range=int(np.count_nonzero(outside)),
-        wrong_zero=int(np.count_nonzero(zero)),
-        examples=examples,
-        undecided=found.undecided,
-        misrounded=tuple(finding(int(each), bits, got, found.right, errors) for each in listed),
-    )
-
-
-def class_of(
-    bits: NDArray[np.uint64],
-    got: NDArray[Any],
-    right: NDArray[Any],
-    errors: NDArray[Any],
-    wrong: NDArray[np.bool_],
-    where: Any,
-) -> Class:
-    """Return the counts of the results at ``where``, which are some."""
-    part = np.abs(errors[where])
-    worst = int(np.argmax(part))
-    worst = worst if isinstance(where, slice) else int(where[worst])
-    return Class(int(part.size), int(np.count_nonzero(wrong[where])), finding(worst, bits, got, right, errors))
+    results = Results(bits, got, found.right, errors, wrong)
+    return results.tally(codes, zero & found.signed, results.outside(reach), found.undecided)
 
 
 def _errors(kind: ulp.Format, got: NDArray[Any], wide: NDArray[Any]) -> NDArray[np.float64]:
@@ -249,43 +202,31 @@ def _inside(found: Verdict, reach: Extent) -> Any:
     return np.where(np.isin(found.wide, bounds), 2.0, 1.0) if bounds else 1.0
 
 
-def histogram(errors: NDArray[np.float64], wrong: NDArray[np.bool_]) -> tuple[int, ...]:
-    """Return how many errors there are in each bin of `parity.sweep.tally.EDGES`."""
-    small = int(np.count_nonzero(np.abs(errors) <= EDGES[0]))
-    counts = np.zeros(len(EDGES) + 1, np.int64)
-    if wrong.any():
-        large = np.abs(errors[wrong])
-        counts += np.bincount(np.searchsorted(EDGES, large), minlength=len(EDGES) + 1)
-        small -= int(np.count_nonzero(large <= EDGES[0]))
-    counts[0] += small
-    # What is correctly rounded and above a quarter is at most a half, but for the last bit of `errors` itself.
-    counts[1] += errors.size - int(np.count_nonzero(wrong)) - small
-    return tuple(int(each) for each in counts)
-
-
 def _order(bits: NDArray[np.uint64], got: NDArray[Any], found: Verdict, before: tuple[Any, ...]) -> Tally:
-    """Count neighbours whose results fall where the true value rises by more than its doubt, or the reverse."""
-    y = np.concatenate([before[2], found.wide])
-    results = np.concatenate([before[1], got])
-    doubt = 2 * max(found.error, before[3])
+    """Count neighbours whose results fall where the true value rises by more than its doubt, or the reverse.
+
+    ``before`` is what goes before the first, if anything does: its result, its true value and that one's error.
+    """
+    y = np.concatenate([before[1], found.wide])
+    results = np.concatenate([before[0], got])
+    doubt = 2 * max(found.error, before[2])
     step = y[1:] - y[:-1]
     up, down = results[1:] > results[:-1], results[1:] < results[:-1]
     wrong = ((step > doubt) & down) | ((step < -doubt) & up)
     count = int(np.count_nonzero(wrong))
     if not count:
         return Tally()
-    place = int(np.argmax(wrong)) + 1 - before[2].size
-    errors = np.zeros(got.size)
-    return Tally(out_of_order=count, examples={"out_of_order": finding(place, bits, got, found.right, errors)})
+    place = int(np.argmax(wrong)) + 1 - before[1].size
+    example = Finding(int(bits[place]), pattern(got, place), pattern(found.right, place), 0.0)
+    return Tally(out_of_order=count, examples={"out_of_order": example})
 
 
 def border(model: Model, bits: NDArray[np.uint64], got: NDArray[Any]) -> Tally:
     """Judge the order alone of two neighbouring results: the last of a chunk and the first of the next."""
     half = 1 << (model.kind.bits - 1)
-    infinity = (2 * model.kind.emax + 1) << (model.kind.precision - 1)
     sign, first = divmod(int(bits[0]), half)
     second = int(bits[1]) - sign * half
-    if not 0 < first < second < infinity:
+    if not 0 < first < second < model.kind.infinity:
         return Tally()
     x = ulp.from_bits(bits, model.kind.name)
     with np.errstate(all="ignore"):
@@ -293,15 +234,7 @@ def border(model: Model, bits: NDArray[np.uint64], got: NDArray[Any]) -> Tally:
             verdict(model, model.pieces(bool(sign), place, place + 1)[0], x[i : i + 1])
             for i, place in enumerate((first, second))
         )
-        return _order(bits[1:], got[1:], b, (bits[:1], got[:1], a.wide, a.error))
-
-
-def finding(
-    place: int, bits: NDArray[np.uint64], got: NDArray[Any], right: NDArray[Any], errors: NDArray[Any]
-) -> Finding:
-    """Return the result at an index of these arrays."""
-    result, wanted = (int(ulp.to_bits(each[place : place + 1])[0]) for each in (got, right))
-    return Finding(int(bits[place]), result, wanted, float(errors[place]))
+        return _order(bits[1:], got[1:], b, (got[:1], a.wide, a.error))
 
 
 def _specials(model: Model, bits: NDArray[np.uint64], got: NDArray[Any]) -> Tally:
@@ -319,15 +252,6 @@ def _specials(model: Model, bits: NDArray[np.uint64], got: NDArray[Any]) -> Tall
     errors = np.zeros(bits.size)
     different = np.flatnonzero((got != right) & ~both_nan)
     errors[different] = ulp.error(got[different], right[different].astype(np.float64))
-    zero = np.flatnonzero(wrong & (got == 0) & (right == 0))
-    wrong[zero] = False
-    worst = finding(int(np.argmax(np.abs(errors))), bits, got, right, errors)
-    special = Class(int(bits.size), int(np.count_nonzero(wrong)), worst)
-    counts = np.bincount(np.searchsorted(EDGES, np.abs(errors)), minlength=len(EDGES) + 1)
-    return Tally(
-        classes=tuple(special if name == "special" else Class() for name in ulp.CLASSES),
-        histogram=tuple(int(each) for each in counts),
-        wrong_zero=int(zero.size),
-        examples={"wrong_zero": finding(int(zero[0]), bits, got, right, errors)} if zero.size else {},
-        misrounded=tuple(finding(int(each), bits, got, right, errors) for each in np.flatnonzero(wrong)[:KEPT]),
-    )
+    zero = wrong & (got == 0) & (right == 0)
+    results = Results(bits, got, right, errors, wrong & ~zero)
+    return results.tally(ulp.CLASSES.index("special"), zero, np.zeros(bits.size, bool))

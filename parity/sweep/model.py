@@ -27,102 +27,18 @@ from typing import Any
 
 import mpmath
 import numpy as np
-from numpy.typing import NDArray
 
 from parity import truth
-from parity.sweep.series import (
-    BITS,
-    COUNTS,
-    coefficients_through,
-    cosines,
-    fixed,
-    horner,
-    lowest_bit,
-    monomials,
-    odd_part,
-    short,
-    significant_bits,
-)
-from parity.ulp import Format, fraction, from_bits
+from parity.sweep.pieces import FEW, Piece, holds, wide_type, width
+from parity.sweep.series import BITS, COUNTS, coefficients_through, cosines, fixed, horner, monomials, odd_part
+from parity.sweep.sides import Side, find_sides
+from parity.ulp import Format, from_bits
 from refnet.activations import Activation
 
-__all__ = ["Model", "Piece", "Side", "evaluate", "wide_type"]
+__all__ = ["Model"]
 
-#: Digits for the distance of a function from a line; half an ulp of that distance may be 2**-721 of it.
-_LINE_BITS = 900
 #: Binades of float64 looked at together where nothing happens.
 _STRETCHES = (64, 8)
-#: Parts of a piece tried for a side; a binade of subnormals needs one for each power of two.
-_TRIES = 64
-#: A piece of so few numbers is not worth a polynomial.
-_FEW = 4
-
-
-@dataclasses.dataclass(frozen=True)
-class Piece:
-    """One run of inputs: magnitudes (bit patterns without sign) from ``start`` up to ``stop``, not included.
-
-    Attributes
-    ----------
-    negative : bool
-        The sign of the inputs.
-    center, scale : wide floats
-        The polynomial's variable is ``(x - center) * scale``.
-    coefficients : ndarray
-        Constant term first, in the wide type.
-    divisor : float
-        What the polynomial is divided by at the end; 1 but for exact rational pieces.
-    error : wide float
-        Bound on |polynomial - true value|; 0 where exact, inf where every number goes to mpmath.
-    sign : int
-        The sign of the function on all of the piece, if it is known to have one; else 0.
-    """
-
-    start: int
-    stop: int
-    negative: bool
-    center: Any
-    scale: Any
-    coefficients: NDArray[Any]
-    divisor: float
-    error: Any
-    sign: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Side:
-    """A run of inputs (magnitudes) on which the function lies a hair above (sign 1) or below (-1) an exact line.
-
-    The hair is smaller than the line's lowest bit, so that between the line and the function there is neither a
-    number of the format nor a midpoint: silu(x) = x/2 + x^2/4 - ... for subnormal x is the case in point.
-    """
-
-    start: int
-    stop: int
-    line: Piece
-    sign: int
-
-
-def wide_type(kind: Format) -> type[np.floating[Any]]:
-    """Return the type that pieces are evaluated in."""
-    return np.float64 if kind.precision <= 24 else np.longdouble
-
-
-def evaluate(piece: Piece, x: NDArray[Any]) -> NDArray[Any]:
-    """Return the polynomial of the piece at the numbers ``x`` (already in the wide type)."""
-    highest = len(piece.coefficients) - 1
-    if highest == 0:
-        return np.full_like(x, piece.coefficients[0])
-    t = x - piece.center
-    t *= piece.scale
-    y: NDArray[Any] = t * piece.coefficients[highest]
-    for power in range(highest - 1, 0, -1):
-        y += piece.coefficients[power]
-        y *= t
-    y += piece.coefficients[0]
-    if piece.divisor != 1.0:
-        y /= piece.divisor
-    return y
 
 
 def _in_format(activation: Activation, kind: Format) -> Activation:
@@ -157,10 +73,9 @@ class Model:
         self.kind = kind
         self.wide = wide_type(kind)
         self.parameters = activation.parameters_in(kind.dtype)
-        width = np.finfo(self.wide).nmant + 1
-        self.width = width
+        self.width = width(kind)
         #: Remainder allowed, as a power of two in ulps of the result.
-        self.spare = min(27, max(width - kind.precision - 2, 4))
+        self.spare = min(27, max(self.width - kind.precision - 2, 4))
         self._known: dict[tuple[bool, int], list[Piece]] = {}
         self._stretches: dict[tuple[bool, int, int], Piece | None] = {}
         self._sides: dict[tuple[bool, int], list[Side]] = {}
@@ -218,69 +133,8 @@ class Model:
         """Return the runs within a piece where the function keeps to one side of an exact line."""
         key = (piece.negative, piece.start)
         if key not in self._sides:
-            self._sides[key] = self._find_sides(piece)
+            self._sides[key] = find_sides(self, piece)
         return self._sides[key]
-
-    def _find_sides(self, piece: Piece) -> list[Side]:
-        m = truth.context(_LINE_BITS)
-        x = [m.mpf(self.number(piece.negative, place)) for place in (piece.start, piece.stop - 1)]
-        y = [self._value(each, _LINE_BITS) for each in x]
-        if x[0] == x[1] or any(mpmath.isnan(each) or mpmath.isinf(each) for each in y):
-            return []
-        b = short((y[1] - y[0]) / (x[1] - x[0]), m)
-        a = short(y[0] - b * x[0], m)
-        if abs(a) < abs(b * x[0]) * m.ldexp(1, -60):
-            a = 0 * a
-        ends = [Fraction(self.number(piece.negative, place)) for place in (piece.start, piece.stop - 1)]
-        exact_a, exact_b = fraction(a), fraction(b)
-        if not self._held(exact_a, exact_b, ends):
-            return []
-        line = dataclasses.replace(
-            piece,
-            center=self.wide(0),
-            scale=self.wide(1),
-            coefficients=np.array([float(a), float(b)], self.wide),
-            error=self.wide(0),
-        )
-        unit = max(math.frexp(float(min(abs(each) for each in ends)))[1] - self.kind.precision, self.kind.etiny)
-        lowest = min([lowest_bit(exact_b) + unit] * bool(b) + [lowest_bit(exact_a)] * bool(a), default=0)
-        return self._one_sided(line, a, b, m.ldexp(1, lowest - 2))
-
-    def _one_sided(self, line: Piece, a: Any, b: Any, limit: Any) -> list[Side]:
-        """Cut the piece until each part's distance from the line has a sign for certain; leave out what has none."""
-        found: list[Side] = []
-        work = [(line.start, line.stop)]
-        for _ in range(_TRIES):
-            if not work:
-                break
-            start, stop = work.pop()
-            if stop - start <= _FEW:
-                continue
-            sign = self._side(line.negative, start, stop, a, b, limit)
-            if sign:
-                found.append(Side(start, stop, line, sign))
-            elif stop - start > 64 or start == line.start:
-                middle = (start + stop) // 2
-                work += [(start, middle), (middle, stop)]
-        return found
-
-    def _side(self, negative: bool, start: int, stop: int, a: Any, b: Any, limit: Any) -> int:
-        m = truth.context(_LINE_BITS)
-        first, last = m.mpf(self.number(negative, start)), m.mpf(self.number(negative, stop - 1))
-        center, half = (first + last) / 2, (last - first) / 2
-        gaps = []
-        for cosine in cosines()[0][: COUNTS[-1] + 1 : 2]:
-            x = center + half * cosine
-            gaps.append(self._value(x, _LINE_BITS) - (a + b * x))
-            if not gaps[-1] or abs(gaps[-1]) >= limit:
-                return 0
-        largest, smallest = max(abs(each) for each in gaps), min(abs(each) for each in gaps)
-        top = int(mpmath.mag(largest))
-        tail = max(abs(each) for each in coefficients_through([fixed(each, top) for each in gaps], 16)[-3:])
-        return int(m.sign(gaps[0])) if 64 * tail <= fixed(smallest, top) else 0
-
-    def _value(self, x: Any, bits: int) -> Any:
-        return truth.value(self.activation, x, self.parameters, self.kind, bits)
 
     def _kink_cuts(self) -> dict[bool, list[int]]:
         kinks = self.activation.kinks
@@ -337,24 +191,10 @@ class Model:
             return None
         divisor = odd_part(math.lcm(a.denominator, b.denominator))
         a, b = a * divisor, b * divisor
-        if divisor > 999 or not self._held(a, b, x):
+        if divisor > 999 or not holds(a, b, x, self.kind):
             return None
         coefficients = np.array([float(a), float(b)] if b else [float(a)], self.wide)
         return Piece(start, stop, negative, self.wide(0), self.wide(1), coefficients, float(divisor), self.wide(0))
-
-    def _held(self, a: Fraction, b: Fraction, x: list[Fraction]) -> bool:
-        """Tell whether a + b x is exact in the wide type for every x of the piece, and far from its underflow."""
-        largest = max(abs(each) for each in x)
-        unit = max(math.frexp(float(min(abs(each) for each in x)))[1] - self.kind.precision, self.kind.etiny)
-        lowest = [lowest_bit(b) + unit] if b else []
-        lowest += [lowest_bit(a)] if a else []
-        if not lowest:
-            return True
-        if any(significant_bits(part) > 53 for part in (a, b)):
-            return False
-        size = abs(a) + abs(b) * largest
-        top = size.numerator.bit_length() - size.denominator.bit_length() + 1
-        return top - min(lowest) < self.width and min(lowest) > (-1000 if self.width <= 53 else -10000)
 
     def _clamped(self, x: Any) -> Any:
         """Return the true value, kept within what the wide type holds; signs and roundings stay as they are."""
@@ -375,7 +215,7 @@ class Model:
 
     def _fit(self, negative: bool, start: int, stop: int) -> Piece | None:
         """Return a polynomial piece, or None if it has to be halved."""
-        if stop - start <= _FEW:
+        if stop - start <= FEW:
             return self._doubtful(negative, start, stop)
         m = truth.context(BITS)
         first, last = m.mpf(self.number(negative, start)), m.mpf(self.number(negative, stop - 1))

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from parity import ulp
 from parity.sweep import row_truth, rows
 from parity.sweep.checks import JudgeError
-from parity.sweep.judge import class_of, finding, histogram
+from parity.sweep.counting import Results
 from parity.sweep.row_truth import Truth
-from parity.sweep.tally import KEPT, Class, Tally
+from parity.sweep.tally import Tally
 from refnet.activations import Activation
 
 __all__ = ["audit", "judge"]
@@ -48,24 +48,10 @@ def judge(activation: Activation, kind: ulp.Format, block: int, x: NDArray[Any],
     judged = special | (found.nonzero.ravel() & (activation.name not in _EITHER_ZERO))
     zero = (flat == 0) & (right == 0) & (np.signbit(flat) != np.signbit(right)) & judged
     wrong = (flat != right) & ~nan
-    low, high = row_truth.RANGES[activation.name]
-    outside = ~((flat >= low) & (flat <= high)) & ~np.isnan(right)
     places = np.asarray(rows.place(block, np.arange(flat.size)), np.uint64)
-    codes = _classes(found, kind).ravel()
-    parts = [np.flatnonzero(codes == code) for code in range(len(ulp.CLASSES))]
-    return Tally(
-        classes=tuple(class_of(places, flat, right, errors, wrong, part) if part.size else Class() for part in parts),
-        histogram=histogram(errors, wrong),
-        out_of_range=int(np.count_nonzero(outside)),
-        wrong_zero=int(np.count_nonzero(zero)),
-        examples={
-            name: finding(int(np.argmax(mask)), places, flat, right, errors)
-            for name, mask in (("out_of_range", outside), ("wrong_zero", zero))
-            if mask.any()
-        },
-        undecided=found.undecided,
-        misrounded=tuple(finding(int(each), places, flat, right, errors) for each in np.flatnonzero(wrong)[:KEPT]),
-    )
+    results = Results(places, flat, right, errors, wrong)
+    outside = results.outside(row_truth.RANGES[activation.name])
+    return results.tally(_classes(found, kind).ravel(), zero, outside, found.undecided)
 
 
 def _classes(found: Truth, kind: ulp.Format) -> NDArray[np.int8]:
@@ -117,7 +103,7 @@ def audit(
         number, offset = divmod(place, rows.ENTRIES)
         x, got = blocks[number - first]
         row, entry = divmod(offset, got.shape[1])
-        here = row_truth.of_rows(activation, x[row : row + 1], kind, got[row : row + 1])
+        here = row_truth.of_rows(activation, x[row : row + 1], kind)
         claim = float(here.right[0, entry])
         if not here.special[0, entry] and not row_truth.agrees(activation, x[row], entry, claim, kind):
             raise JudgeError(

@@ -76,16 +76,12 @@ def _patterns(first: int, last: int, rng: np.random.Generator, shape: tuple[int,
     return np.where(rng.random(shape) < 0.5, size, -size)
 
 
-def _infinity(kind: Format) -> int:
-    return (2 * kind.emax + 1) << (kind.precision - 1)
-
-
 def _any(rng: np.random.Generator, shape: tuple[int, int], kind: Format, activation: Activation) -> NDArray[Any]:
-    return _patterns(0, _infinity(kind), rng, shape, kind)
+    return _patterns(0, kind.infinity, rng, shape, kind)
 
 
 def _overflow(rng: np.random.Generator, shape: tuple[int, int], kind: Format, activation: Activation) -> NDArray[Any]:
-    return _patterns(_infinity(kind) - (1 << kind.precision), _infinity(kind), rng, shape, kind)
+    return _patterns(kind.infinity - (1 << kind.precision), kind.infinity, rng, shape, kind)
 
 
 def _tiny(rng: np.random.Generator, shape: tuple[int, int], kind: Format, activation: Activation) -> NDArray[Any]:

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from parity import known
-from parity.sweep import results, rows, rowwise, subject, task
+from parity.sweep import results, rows, rowwise, subject
 from parity.ulp import CLASSES, FORMATS, number
 from refnet import activations
+from refnet.activations import naming
 from refnet.errors import FileError, RefnetError
 from refnet.files.whole import write
 
@@ -62,7 +63,7 @@ def title(entry: dict[str, Any]) -> str:
     'leaky_relu(negative_slope=0.3)'
     """
     values = {key: float("inf") if value is None else value for key, value in entry["parameters"].items()}
-    return task.title(entry["activation"], values)
+    return naming.title(entry["activation"], values)
 
 
 def table(entries: Sequence[dict[str, Any]], places: bool = True) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
 
 from refnet import activations
 from refnet.activations import Activation
-from refnet.activations.activation import as_written
+from refnet.activations.naming import title
 
-__all__ = ["Task", "activation_of", "title"]
+__all__ = ["Task", "activation_of"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,19 +55,6 @@ class Task:
     def title(self) -> str:
         """The function as the user would write it."""
         return title(self.activation, dict(self.parameters))
-
-
-def title(name: str, parameters: Mapping[str, float]) -> str:
-    """Return a function as the user would write it: parameters only where they are not the defaults.
-
-    Examples
-    --------
-    >>> title("leaky_relu", {"negative_slope": 0.3}), title("gelu", {"approximate": True})
-    ('leaky_relu(negative_slope=0.3)', 'gelu(approximate=True)')
-    """
-    defaults = activations.REGISTRY[name].parameters
-    given = ", ".join(as_written(key, each) for key, each in parameters.items() if each != defaults.get(key))
-    return f"{name}({given})" if given else name
 
 
 def activation_of(task: Task) -> Activation:

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from refnet import elementary
+from refnet.activations.parameters import Parameter, as_written, bind, checked
 from refnet.activations.reading import as_floating, diagonals, halves, itself, narrow, row_shares, row_terms
-from refnet.errors import ArgumentError, ShapeError, did_you_mean
+from refnet.errors import ArgumentError, ShapeError
 
-__all__ = ["REGISTRY", "Activation", "activation", "as_floating", "as_written"]
+__all__ = ["REGISTRY", "Activation", "activation"]
 
 Kind = Literal["elementwise", "rowwise", "gated", "array"]
-Parameter = float | bool
 
 #: Every name and alias of the book, in the order of the book. Filled by `activation`.
 REGISTRY: dict[str, Activation] = {}
@@ -98,6 +98,10 @@ class Activation:
         return self.name
 
     @property
+    def _who(self) -> str:
+        return f"activation {self.name!r}"
+
+    @property
     def __signature__(self) -> inspect.Signature:
         """Keras' signature: x, the parameters or the axis, and ``out``."""
         keyword, only = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
@@ -150,8 +154,9 @@ class Activation:
         >>> activations.leaky_relu.with_parameters(negative_slope=0.1)([-1.0, 1.0])
         array([-0.1,  1. ], dtype=float32)
         """
-        given = _bind(self.name, list(self.parameters), args, kwargs)
-        values = {**self.parameters, **{key: self._parameter(key, value) for key, value in given.items()}}
+        given = bind(self._who, list(self.parameters), args, kwargs)
+        new = {key: checked(key, value, self.defaults[key], self._who) for key, value in given.items()}
+        values = {**self.parameters, **new}
         block = REGISTRY[self.name]
         changes: dict[str, Any] = {key: getattr(block, key) for key in ("formula", "text", "exact", "derivative")}
         changes["exceptions"] = block.exceptions if values == block.parameters else {}
@@ -161,26 +166,6 @@ class Activation:
         if not any(value != value for value in values.values()):
             changes.update({key: function(**values) for key, function in self.moving.items()})
         return dataclasses.replace(self, parameters=values, **changes)
-
-    def _parameter(self, key: str, value: Any) -> Parameter:
-        default = self.defaults[key]
-        if isinstance(value, np.ndarray) and value.ndim == 0:
-            value = value[()]
-        if isinstance(default, bool):
-            if not isinstance(value, (bool, np.bool_)):
-                raise ArgumentError(f"activation {self.name!r}: {key} must be True or False, found {value!r}")
-            return bool(value)
-        if value is None and math.isinf(default):
-            return default
-        if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
-            raise ArgumentError(f"activation {self.name!r}: {key} must be a real number, found {value!r}")
-        try:
-            number = float(value)
-        except OverflowError:
-            raise ArgumentError(f"activation {self.name!r}: {key} is an integer beyond float64") from None
-        if math.isnan(number):
-            raise ArgumentError(f"activation {self.name!r}: {key} must be a number, found nan")
-        return number
 
     def __call__(self, x: ArrayLike, *args: Any, out: NDArray[Any] | None = None, **kwargs: Any) -> NDArray[Any]:
         """Return the activation of ``x``, computed by the compiled kernel.
@@ -219,11 +204,11 @@ class Activation:
         chosen, axis = self, -1
         if args or kwargs:
             names = [*self.parameters, *(("axis",) if self.kind != "elementwise" else ())]
-            given = _bind(self.name, names, args, kwargs)
+            given = bind(self._who, names, args, kwargs)
             axis = given.pop("axis", -1)
             chosen = self.with_parameters(**given) if given else self
         chosen._complete()
-        y = apply(chosen, as_floating(x, f"activation {self.name!r}"), axis, out)
+        y = apply(chosen, as_floating(x, self._who), axis, out)
         if type(x) is np.ndarray and not args and not kwargs and x.dtype not in self._doors:
             self._doors[x.dtype] = door(self, x.dtype, self._general)
         return y
@@ -235,7 +220,7 @@ class Activation:
 
     def _complete(self) -> None:
         if self.required:
-            raise ArgumentError(f"activation {self.name!r}: {' and '.join(self.required)} must be given")
+            raise ArgumentError(f"{self._who}: {' and '.join(self.required)} must be given")
 
     def numpy(self, x: ArrayLike) -> NDArray[Any]:
         """Return the NumPy reading: the formula run by NumPy in float64, rounded once to x's dtype.
@@ -243,17 +228,15 @@ class Activation:
         Rows of all kinds but elementwise lie along the last axis.
         """
         self._complete()
-        x = as_floating(x, f"activation {self.name!r}")
+        x = as_floating(x, self._who)
         if self.kind != "elementwise" and x.ndim == 0:
-            raise ShapeError(
-                f"activation {self.name!r}: a number on its own has no rows; accepted: 1 dimension or more"
-            )
+            raise ShapeError(f"{self._who}: a number on its own has no rows; accepted: 1 dimension or more")
         wide = x.astype(np.float64)
         with np.errstate(all="ignore"):
             if self.kind == "rowwise":
                 y = self.formula(wide, *row_terms(wide, self.of_row))
             elif self.kind == "gated":
-                y = self.formula(*halves(wide, f"activation {self.name!r}"))
+                y = self.formula(*halves(wide, self._who))
             else:
                 y = self.formula(wide, **self.parameters_in(x.dtype))
             return narrow(np.asarray(y, dtype=np.float64), x.dtype)
@@ -290,8 +273,8 @@ class Activation:
         """
         self._complete()
         if self.derivative is None:
-            raise ArgumentError(f"activation {self.name!r}: its block gives no derivative")
-        x = as_floating(x, f"activation {self.name!r}")
+            raise ArgumentError(f"{self._who}: its block gives no derivative")
+        x = as_floating(x, self._who)
         wide: NDArray[Any] = x.astype(np.longdouble if x.dtype == np.float64 else np.float64)
         with np.errstate(all="ignore"):
             if self.kind == "elementwise":
@@ -304,7 +287,7 @@ class Activation:
     def _matrix(self, derivative: Callable[..., Any], x: NDArray[Any]) -> NDArray[Any]:
         """Return the Jacobian of each row, as the block's derivative says it for its kind."""
         if self.kind == "gated":
-            return diagonals(*derivative(elementary, *halves(x, f"activation {self.name!r}")))
+            return diagonals(*derivative(elementary, *halves(x, self._who)))
         if self.kind == "rowwise":
             i, (share, others) = np.arange(x.shape[-1]), row_shares(x)
             over = (share[..., :, None], share[..., None, :], others[..., None, :])
@@ -323,22 +306,6 @@ def _recall(name: str, parameters: dict[str, Parameter]) -> Activation:
     given = {key: value for key, value in parameters.items() if value == value}
     block = REGISTRY[name]
     return block if given == {k: v for k, v in block.parameters.items() if v == v} else block.with_parameters(**given)
-
-
-def _bind(name: str, names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Match arguments to parameter names as Python would, with one-sentence errors."""
-    accepted = f"it takes {', '.join(names) or 'none'}"
-    if len(args) > len(names):
-        raise ArgumentError(f"activation {name!r}: {len(args)} parameters given; {accepted}")
-    given = dict(zip(names, args, strict=False))
-    for key, value in kwargs.items():
-        if key not in names:
-            hint = did_you_mean(key, names)
-            raise ArgumentError(f"activation {name!r}: parameter {key!r} unknown; {accepted}{hint}")
-        if key in given:
-            raise ArgumentError(f"activation {name!r}: {key} given twice")
-        given[key] = value
-    return given
 
 
 def activation(text: str, **record: Any) -> Callable[[Callable[..., Any]], Activation]:
@@ -392,17 +359,6 @@ def activation(text: str, **record: Any) -> Callable[[Callable[..., Any]], Activ
         return entry
 
     return register
-
-
-def as_written(key: str, value: Parameter) -> str:
-    """Return a parameter as a user would write it, in as few digits as give the same number back.
-
-    Examples
-    --------
-    >>> as_written("alpha", 0.1234567), as_written("max_value", 6.0), as_written("approximate", True)
-    ('alpha=0.1234567', 'max_value=6', 'approximate=True')
-    """
-    return f"{key}={str(value).removesuffix('.0')}"
 
 
 def _default(value: Parameter) -> Parameter:

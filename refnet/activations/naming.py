@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from refnet.activations.activation import REGISTRY, Activation
+from refnet.activations.parameters import Parameter, as_written
 from refnet.errors import ArgumentError, DTypeError, did_you_mean
 
-__all__ = ["LAYER_READERS", "deserialize", "get", "names", "serialize"]
+__all__ = ["LAYER_READERS", "deserialize", "get", "names", "serialize", "title"]
 
 #: Readers of layer configurations, ``reader(config, custom_objects) -> layer``. `refnet.layers` puts its own here, so
 #: that an activation layer's dictionary is understood without this folder knowing about layers.
@@ -172,3 +173,16 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     raise ArgumentError(
         f"activation {class_name!r} of module {config.get('module')!r} unknown; accepted: the book's names"
     )
+
+
+def title(name: str, parameters: Mapping[str, Parameter]) -> str:
+    """Return an activation as a user would write it: parameters only where they are not the defaults.
+
+    Examples
+    --------
+    >>> title("leaky_relu", {"negative_slope": 0.3}), title("gelu", {"approximate": True})
+    ('leaky_relu(negative_slope=0.3)', 'gelu(approximate=True)')
+    """
+    defaults = REGISTRY[name].parameters
+    given = ", ".join(as_written(key, each) for key, each in parameters.items() if each != defaults.get(key))
+    return f"{name}({given})" if given else name

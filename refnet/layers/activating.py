@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refnet import activations
-from refnet.activations.activation import Activation, as_written
+from refnet.activations.activation import Activation
+from refnet.activations.naming import title
 from refnet.errors import ArgumentError, DTypeError, RefnetError, ShapeError, UnsupportedError
+from refnet.layers.arguments import errors_of
 from refnet.layers.configs import deserialize, serialize
 from refnet.layers.inputs import Shape
 from refnet.layers.layer import LAYERS, Layer
@@ -40,10 +42,8 @@ def resolve(identifier: Any, who: str) -> Function:
         )
     if isinstance(identifier, Layer):
         return _weightless(identifier, who)
-    try:
+    with errors_of(who):
         function = activations.get(identifier)
-    except RefnetError as error:
-        raise type(error)(f"{who}: {error}") from None
     if isinstance(function, Activation):
         _require_parameters(function, who)
     return function  # type: ignore[no-any-return]
@@ -177,9 +177,7 @@ def describe(function: Function) -> str:
     ('leaky_relu(negative_slope=0.1)', 'tanh')
     """
     if isinstance(function, Activation):
-        changed = {key: value for key, value in function.parameters.items() if value != function.defaults[key]}
-        given = ", ".join(as_written(key, value) for key, value in changed.items())
-        return f"{function.name}({given})" if given else function.name
+        return title(function.name, function.parameters)
     if isinstance(function, Layer):
         return function.activation_text or function.name
     return str(getattr(function, "__name__", type(function).__name__))

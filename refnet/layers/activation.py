@@ -9,18 +9,35 @@ from numpy.typing import ArrayLike, NDArray
 
 from refnet import activations
 from refnet.activations.activation import Activation as Book
-from refnet.errors import ArgumentError, RefnetError
+from refnet.errors import ArgumentError
 from refnet.layers import activating
 from refnet.layers.activating import Function, describe, numpy_reading, operations_of, resolve, serialized, shape_after
-from refnet.layers.arguments import as_shape, is_real
+from refnet.layers.arguments import as_shape, errors_of, is_real
 from refnet.layers.inputs import Shape
 from refnet.layers.layer import Layer
-from refnet.layers.operations import Activate, Operation
+from refnet.layers.operations import Operation
 
 __all__ = ["ELU", "Activation", "LeakyReLU", "ReLU"]
 
 
-class Activation(Layer):
+class _Applies:
+    """What layers have in common that do nothing but apply their ``activation``."""
+
+    def operations(self: Any) -> tuple[Operation, ...]:
+        """Return the activation."""
+        return operations_of(self.activation, self.dtype, self._who)
+
+    def call(self: Any, x: ArrayLike) -> NDArray[Any]:
+        """Return the activation of ``x``, computed by NumPy."""
+        return numpy_reading(self.activation, self._as_input(x), self._who)
+
+    @property
+    def activation_text(self: Any) -> str:
+        """The activation's name and parameters, for tables."""
+        return describe(self.activation)
+
+
+class Activation(_Applies, Layer):
     """An activation as a layer of its own.
 
     Parameters
@@ -58,21 +75,8 @@ class Activation(Layer):
         """Return the shape that the activation gives: the same, but for glu and the user's own functions."""
         return shape_after(self.activation, as_shape(input_shape, self._who), self.dtype, self._who)
 
-    def operations(self) -> tuple[Operation, ...]:
-        """Return the activation."""
-        return operations_of(self.activation, self.dtype, self._who)
-
-    def call(self, x: ArrayLike) -> NDArray[Any]:
-        """Return the activation of ``x``, computed by NumPy."""
-        return numpy_reading(self.activation, self._as_input(x), self._who)
-
     def _own_config(self) -> dict[str, Any]:
         return {"activation": serialized(self.activation)}
-
-    @property
-    def activation_text(self) -> str:
-        """The activation's name, for tables."""
-        return describe(self.activation)
 
 
 def _at_least_zero(value: Any, name: str, who: str) -> float:
@@ -82,7 +86,7 @@ def _at_least_zero(value: Any, name: str, who: str) -> float:
     return value if isinstance(value, (int, float)) else float(value)
 
 
-class ReLU(Layer):
+class ReLU(_Applies, Layer):
     """Rectified linear unit with a slope, a ceiling and a threshold.
 
     Parameters
@@ -125,25 +129,12 @@ class ReLU(Layer):
             negative_slope=self.negative_slope, max_value=self.max_value, threshold=self.threshold
         )
 
-    def operations(self) -> tuple[Operation, ...]:
-        """Return the activation."""
-        return (Activate(self.activation),)
-
-    @property
-    def activation_text(self) -> str:
-        """The activation's name and parameters, for tables."""
-        return describe(self.activation)
-
-    def call(self, x: ArrayLike) -> NDArray[Any]:
-        """Return the activation of ``x``, computed by NumPy."""
-        return self.activation.numpy(self._as_input(x))
-
     def _own_config(self) -> dict[str, Any]:
         slope, threshold = self.negative_slope, self.threshold
         return {"max_value": self.max_value, "negative_slope": slope, "threshold": threshold}
 
 
-class LeakyReLU(Layer):
+class LeakyReLU(_Applies, Layer):
     """Rectified linear unit that keeps a slope below zero.
 
     Parameters
@@ -179,24 +170,11 @@ class LeakyReLU(Layer):
         self.negative_slope = _at_least_zero(negative_slope, "negative_slope", self._who)
         self.activation: Book = activations.get("leaky_relu").with_parameters(negative_slope=self.negative_slope)
 
-    def operations(self) -> tuple[Operation, ...]:
-        """Return the activation."""
-        return (Activate(self.activation),)
-
-    @property
-    def activation_text(self) -> str:
-        """The activation's name and parameters, for tables."""
-        return describe(self.activation)
-
-    def call(self, x: ArrayLike) -> NDArray[Any]:
-        """Return the activation of ``x``, computed by NumPy."""
-        return self.activation.numpy(self._as_input(x))
-
     def _own_config(self) -> dict[str, Any]:
         return {"negative_slope": self.negative_slope}
 
 
-class ELU(Layer):
+class ELU(_Applies, Layer):
     """Exponential linear unit.
 
     Parameters
@@ -226,24 +204,9 @@ class ELU(Layer):
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        try:
+        with errors_of(self._who):
             self.activation: Book = activations.get("elu").with_parameters(alpha=alpha)
-        except RefnetError as error:
-            raise type(error)(f"{self._who}: {error}") from None
         self.alpha = self.activation.parameters["alpha"]
-
-    def operations(self) -> tuple[Operation, ...]:
-        """Return the activation."""
-        return (Activate(self.activation),)
-
-    @property
-    def activation_text(self) -> str:
-        """The activation's name and parameters, for tables."""
-        return describe(self.activation)
-
-    def call(self, x: ArrayLike) -> NDArray[Any]:
-        """Return the activation of ``x``, computed by NumPy."""
-        return self.activation.numpy(self._as_input(x))
 
     def _own_config(self) -> dict[str, Any]:
         return {"alpha": self.alpha}

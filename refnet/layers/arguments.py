@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from refnet.errors import ArgumentError
+from refnet.errors import ArgumentError, RefnetError
 from refnet.layers.inputs import Shape
 from refnet.layers.naming import auto_name
 
-__all__ = ["as_config", "as_shape", "checked_name", "dtype_name", "for_training", "is_real", "note_once"]
+__all__ = [
+    "as_config",
+    "as_shape",
+    "batch_shape",
+    "checked_name",
+    "dtype_name",
+    "dtype_policy",
+    "errors_of",
+    "for_training",
+    "is_real",
+]
 
 _log = logging.getLogger("refnet")
-_notes_given: set[str] = set()
-
-
-def note_once(text: str) -> None:
-    """Say something once in a process, to whoever listens: on the logger ``refnet``, at level INFO.
-
-    Not a warning: two in five of the world's Keras snippets pass ``input_shape=``, it does here exactly what they
-    mean by it, and a warning at each of their layers would bury the ones that matter.
-    """
-    if text not in _notes_given:
-        _notes_given.add(text)
-        _log.info(text)
 
 
 def as_config(config: Any, class_name: str) -> Mapping[str, Any]:
@@ -62,6 +62,11 @@ def dtype_name(dtype: Any, who: str) -> str:
     return str(name)
 
 
+def dtype_policy(name: str) -> dict[str, Any]:
+    """Return a dtype in the form that Keras 3 writes it in configs."""
+    return {"module": "keras", "class_name": "DTypePolicy", "config": {"name": name}, "registered_name": None}
+
+
 def as_shape(shape: Any, who: str, *, what: str = "input_shape") -> Shape:
     """Return a shape as a tuple of integers and Nones.
 
@@ -81,6 +86,28 @@ def as_shape(shape: Any, who: str, *, what: str = "input_shape") -> Shape:
                 f"{who}: {what} is {sizes}; accepted: a tuple of integers from 0 up, or None for any size"
             )
     return tuple(None if size is None else int(size) for size in sizes)
+
+
+def batch_shape(input_shape: Any, input_dim: Any, batch_input_shape: Any, who: str) -> Shape | None:
+    """Return the shape that a layer's arguments give for its input, batch first; None if they give none.
+
+    The first ``input_shape=`` or ``input_dim=`` of a process is noted on the logger ``refnet`` at level INFO. Not a
+    warning: two in five of the world's Keras snippets pass one, it does here exactly what they mean by it, and a
+    warning at each of their layers would bury the ones that matter.
+    """
+    if batch_input_shape is not None:  # only configs of Keras 2 have it
+        return as_shape(batch_input_shape, who, what="batch_input_shape")
+    if input_dim is not None:
+        input_shape = (input_dim,)
+    if input_shape is None:
+        return None
+    _note_input_shape()
+    return (None, *as_shape(input_shape, who))
+
+
+@functools.cache  # once in a process
+def _note_input_shape() -> None:
+    _log.info("input_shape= and input_dim= are taken as in Keras; Input(shape) as a model's first entry says the same")
 
 
 def checked_name(name: Any, class_name: str) -> str:
@@ -105,6 +132,24 @@ def for_training(value: Any, what: str, who: str) -> Any:
     if value is None or isinstance(value, (str, Mapping)) or callable(value) or hasattr(value, "get_config"):
         return value
     raise ArgumentError(f"{who}: {what} is {value!r}; accepted: a name, a config, a function or object of Keras, None")
+
+
+@contextlib.contextmanager
+def errors_of(who: str) -> Iterator[None]:
+    """Put ``who`` in front of the error of something that does not know for whom it works.
+
+    Examples
+    --------
+    >>> with errors_of("Dense 'hidden'"):
+    ...     raise ArgumentError("activation 'swihs' unknown")
+    Traceback (most recent call last):
+        ...
+    refnet.errors.ArgumentError: Dense 'hidden': activation 'swihs' unknown
+    """
+    try:
+        yield
+    except RefnetError as error:
+        raise type(error)(f"{who}: {error}") from None
 
 
 def is_real(value: Any) -> bool:

@@ -9,14 +9,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from refnet.errors import ArgumentError, NotBuiltError, RefnetError, ShapeError
+from refnet.errors import ArgumentError, NotBuiltError, ShapeError
 from refnet.layers import activating, initializers
 from refnet.layers.activating import Function, describe, numpy_reading, operations_of, resolve, serialized, shape_after
-from refnet.layers.arguments import as_config, as_shape, for_training
+from refnet.layers.arguments import as_config, as_shape, errors_of, for_training
 from refnet.layers.configs import keras_object
 from refnet.layers.inputs import Shape, as_real_array, check_shape
-from refnet.layers.layer import Layer, WeightSpec
+from refnet.layers.layer import Layer
 from refnet.layers.operations import Matmul, Operation
+from refnet.layers.weights import WeightSpec
 
 __all__ = ["Dense"]
 
@@ -89,8 +90,10 @@ class Dense(Layer):
             raise ArgumentError(f"{self._who}: use_bias is {use_bias!r}; accepted: True or False")
         self.use_bias = bool(use_bias)
         self._activation = resolve(activation, self._who)
-        self.kernel_initializer = _initializer(kernel_initializer, f"{self._who}: kernel_initializer")
-        self.bias_initializer = _initializer(bias_initializer, f"{self._who}: bias_initializer")
+        with errors_of(f"{self._who}: kernel_initializer"):
+            self.kernel_initializer = initializers.get(kernel_initializer)
+        with errors_of(f"{self._who}: bias_initializer"):
+            self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = for_training(kernel_regularizer, "kernel_regularizer", self._who)
         self.bias_regularizer = for_training(bias_regularizer, "bias_regularizer", self._who)
         self.kernel_constraint = for_training(kernel_constraint, "kernel_constraint", self._who)
@@ -132,8 +135,7 @@ class Dense(Layer):
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Return ``input_shape`` with ``units`` as last axis, and as the activation leaves it: glu halves it."""
         shape = as_shape(input_shape, self._who)
-        if len(shape) < 2:
-            raise ShapeError(f"{self._who}: input_shape {shape} is too short; accepted: two axes or more, batch first")
+        _require_two_axes(shape, self._who)
         return shape_after(self.activation, (*shape[:-1], self.units), self.dtype, self._who)
 
     def operations(self) -> tuple[Operation, ...]:
@@ -215,16 +217,13 @@ def _positive(units: Any, name: Any) -> int:
     return number
 
 
-def _initializer(identifier: Any, who: str) -> Any:
-    try:
-        return initializers.get(identifier)
-    except RefnetError as error:
-        raise type(error)(f"{who}: {error}") from None
+def _require_two_axes(shape: Shape, who: str) -> None:
+    if len(shape) < 2:
+        raise ShapeError(f"{who}: input_shape {shape} is too short; accepted: two axes or more, batch first")
 
 
 def _last_axis(shape: Shape, who: str) -> int:
-    if len(shape) < 2:
-        raise ShapeError(f"{who}: input_shape {shape} is too short; accepted: two axes or more, batch first")
+    _require_two_axes(shape, who)
     if shape[-1] is None:
         raise ShapeError(f"{who}: the last axis of input_shape {shape} is None; accepted: a size")
     return shape[-1]

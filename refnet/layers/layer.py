@@ -2,55 +2,33 @@
 
 from __future__ import annotations
 
-import math
-import sys
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from refnet.errors import ArgumentError, DTypeError, NotBuiltError, RefnetError, ShapeError, did_you_mean
-from refnet.layers.arguments import as_config, as_shape, checked_name, dtype_name, for_training, note_once
+from refnet.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError, did_you_mean
+from refnet.layers.arguments import (
+    as_config,
+    as_shape,
+    batch_shape,
+    checked_name,
+    dtype_name,
+    dtype_policy,
+    for_training,
+)
 from refnet.layers.inputs import Shape, as_input, as_real_array
 from refnet.layers.locking import state_lock
 from refnet.layers.operations import Operation
 from refnet.layers.running import Ready, Segment, make_ready
+from refnet.layers.weights import WeightSpec, checked, frozen, initial, require_shapes
 
-__all__ = ["LAYERS", "Layer", "WeightSpec"]
+__all__ = ["LAYERS", "Layer"]
 
 #: Every layer class of refnet by Keras' class name; filled as the classes are made.
 LAYERS: dict[str, type[Layer]] = {}
-
-
-#: What NumPy can count the bytes of, in float64, in which weights are drawn.
-_MOST_NUMBERS = sys.maxsize // 8
-
-
-class WeightSpec(NamedTuple):
-    """What one weight is: its name, its shape, and the initializer that fills it."""
-
-    name: str
-    shape: tuple[int, ...]
-    initializer: Callable[..., Any]
-
-
-def stored(values: NDArray[Any], dtype: str) -> NDArray[Any]:
-    """Return a copy for a layer to keep: C-contiguous, in its dtype, read-only. Numbers beyond it become infinities."""
-    with np.errstate(over="ignore"):
-        return frozen(np.array(values, dtype=dtype, order="C"))
-
-
-def frozen(values: NDArray[Any]) -> NDArray[Any]:
-    """Return the same array, which can be written no more."""
-    values.flags.writeable = False
-    return values
-
-
-def dtype_policy(name: str) -> dict[str, Any]:
-    """Return a dtype in the form that Keras 3 writes it in configs."""
-    return {"module": "keras", "class_name": "DTypePolicy", "config": {"name": name}, "registered_name": None}
 
 
 class Layer:
@@ -67,7 +45,7 @@ class Layer:
     input_shape : tuple, optional
         The shape of one row, as older Keras code writes it in a model's first layer. ``Input(shape)`` in front
         says the same. The first use in a process is noted on the logger ``refnet`` at level INFO, since a
-        warning for each would be noise: see `refnet.layers.arguments.note_once`.
+        warning for each would be noise: see `refnet.layers.arguments.batch_shape`.
     input_dim : int, optional
         Short for ``input_shape=(input_dim,)``.
     activity_regularizer, autocast : object
@@ -122,7 +100,7 @@ class Layer:
         self.activity_regularizer = for_training(activity_regularizer, "activity_regularizer", self._who)
         self._dtype = dtype_name(dtype, self._who)
         self.built = not self._needs_shape
-        self._given_shape = self._shape_argument(input_shape, input_dim, batch_input_shape)
+        self._given_shape = batch_shape(input_shape, input_dim, batch_input_shape, self._who)
         self._input_shape: Shape | None = None
         self._weights: tuple[NDArray[Any], ...] = ()
         self._ready: Ready | None = None
@@ -133,18 +111,6 @@ class Layer:
         if name in self._kept and name in self.__dict__ and self.built:
             raise ArgumentError(f"{self._who}: {name} cannot be set any more; accepted: a new layer")
         super().__setattr__(name, value)
-
-    def _shape_argument(self, input_shape: Any, input_dim: Any, batch_input_shape: Any) -> Shape | None:
-        if batch_input_shape is not None:  # only configs of Keras 2 have it
-            return as_shape(batch_input_shape, self._who, what="batch_input_shape")
-        if input_dim is not None:
-            input_shape = (input_dim,)
-        if input_shape is None:
-            return None
-        note_once(
-            "input_shape= and input_dim= are taken as in Keras; Input(shape) as a model's first entry says the same"
-        )
-        return (None, *as_shape(input_shape, self._who))
 
     @classmethod
     def _argument_names(cls) -> list[str]:
@@ -197,47 +163,27 @@ class Layer:
         ShapeError
             If the shape does not fit the layer, or not the weights that it has.
         """
-        shape = self._given_shape if input_shape is None else as_shape(input_shape, self._who)
+        shape = self._shape_to_build(input_shape, self._given_shape)
+        with state_lock():
+            specs = self._weight_specs(shape)
+            if self.built and self._needs_shape:
+                require_shapes(self._weights, specs, self._input_shape, self._who)
+                return
+            self.compute_output_shape(shape)  # so that what does not fit is found before anything changes
+            self._weights = tuple(initial(spec, self.dtype, self._who) for spec in specs)
+            self._input_shape, self.built = shape, True
+            self._changed()
+
+    def _shape_to_build(self, asked: Any, known: Shape | None) -> Shape:
+        shape = known if asked is None else as_shape(asked, self._who)
         if shape is None:
             raise ArgumentError(
                 f"{self._who}: build needs an input_shape, batch first; accepted: for example (None, 5)"
             )
-        with state_lock():
-            specs = self._weight_specs(shape)
-            if self.built and self._needs_shape:
-                self._require_shapes(self._weights, specs)
-                return
-            self.compute_output_shape(shape)  # so that what does not fit is found before anything changes
-            self._weights = tuple(self._initial(spec) for spec in specs)
-            self._input_shape, self.built = shape, True
-            self._changed()
+        return shape
 
     def _weight_specs(self, input_shape: Shape) -> tuple[WeightSpec, ...]:
         return ()
-
-    def _initial(self, spec: WeightSpec) -> NDArray[Any]:
-        what = f"{spec.name}_initializer"
-        if math.prod(spec.shape) > _MOST_NUMBERS:
-            raise ShapeError(
-                f"{self._who}: its {spec.name} would be of shape {spec.shape};"
-                f" accepted: {_MOST_NUMBERS:,} numbers in all, the most that an array can hold"
-            )
-        try:
-            made = spec.initializer(spec.shape, dtype=self.dtype)
-        except RefnetError as error:
-            raise type(error)(f"{self._who}: {what}: {error}") from None
-        values = as_real_array(made, self._who, f"what {what} gave")
-        if values.shape != spec.shape:
-            raise ShapeError(f"{self._who}: {what} gave shape {values.shape}; accepted: {spec.shape}")
-        return stored(values, self.dtype)
-
-    def _require_shapes(self, weights: Iterable[NDArray[Any]], specs: Sequence[WeightSpec]) -> None:
-        for array, spec in zip(weights, specs, strict=True):
-            if array.shape != spec.shape:
-                raise ShapeError(
-                    f"{self._who}: its {spec.name} has shape {array.shape}, but this input needs {spec.shape};"
-                    f" accepted: an input like {self._input_shape}"
-                )
 
     # Weights
 
@@ -292,15 +238,9 @@ class Layer:
                 + (f" ({', '.join(self.weight_names)})" if self._weights else "")
             )
         return tuple(
-            self._checked_weight(given, name, old)
-            for given, name, old in zip(weights, self.weight_names, self._weights, strict=True)
+            checked(array, name, old.shape, self.dtype, self._who)
+            for array, name, old in zip(weights, self.weight_names, self._weights, strict=True)
         )
-
-    def _checked_weight(self, given: ArrayLike, name: str, old: NDArray[Any]) -> NDArray[Any]:
-        array = as_real_array(given, self._who, name)
-        if array.shape != old.shape:
-            raise ShapeError(f"{self._who}: {name} of shape {array.shape} given; accepted: {old.shape}")
-        return stored(array, self.dtype)
 
     def count_params(self) -> int:
         """Return how many numbers the weights hold.
@@ -435,11 +375,14 @@ class Layer:
         """
         return (self._ready or self._make_ready()).plan
 
-    def _as_input(self, x: ArrayLike) -> NDArray[Any]:
+    def _build_if_need_be(self, x: ArrayLike) -> None:
         if not self.built:
             with state_lock():
                 if not self.built:
                     self._build_from(x)
+
+    def _as_input(self, x: ArrayLike) -> NDArray[Any]:
+        self._build_if_need_be(x)
         return as_input(x, self._accepted_shape(), self.dtype, self._who, any_rank=self._takes_any_rank())
 
     # Config and copies

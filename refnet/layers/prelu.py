@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from refnet.elementary import where
-from refnet.errors import ArgumentError, NotBuiltError, RefnetError, ShapeError
+from refnet.errors import ArgumentError, NotBuiltError, ShapeError
 from refnet.layers import initializers
-from refnet.layers.arguments import as_shape, for_training
+from refnet.layers.arguments import errors_of, for_training
 from refnet.layers.configs import keras_object
 from refnet.layers.inputs import Shape
-from refnet.layers.layer import Layer, WeightSpec
+from refnet.layers.layer import Layer
 from refnet.layers.operations import Columnwise, Operation
+from refnet.layers.weights import WeightSpec
 
 __all__ = ["PReLU"]
 
@@ -64,10 +65,8 @@ class PReLU(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        try:
+        with errors_of(f"{self._who}: alpha_initializer"):
             self.alpha_initializer = initializers.get(alpha_initializer)
-        except RefnetError as error:
-            raise type(error)(f"{self._who}: alpha_initializer: {error}") from None
         self.alpha_regularizer = for_training(alpha_regularizer, "alpha_regularizer", self._who)
         self.alpha_constraint = for_training(alpha_constraint, "alpha_constraint", self._who)
         self.shared_axes = _shared(shared_axes, self._who)
@@ -94,10 +93,6 @@ class PReLU(Layer):
                 " accepted: sizes on all axes behind the rows but the shared ones"
             )
         return (WeightSpec("alpha", tuple(known), self.alpha_initializer),)
-
-    def compute_output_shape(self, input_shape: Any) -> Shape:
-        """Return the same shape."""
-        return as_shape(input_shape, self._who)
 
     def _accepted_shape(self) -> Shape:
         sizes = self.alpha.shape

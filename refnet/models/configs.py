@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from refnet.errors import ArgumentError, UnsupportedError
+from refnet.layers.arguments import dtype_policy
 from refnet.layers.configs import deserialize, serialize
 from refnet.layers.inputs import Shape
-from refnet.layers.layer import Layer, dtype_policy
+from refnet.layers.layer import Layer
 
 __all__ = ["model_config", "read_config"]
 

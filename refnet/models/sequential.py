@@ -12,10 +12,11 @@ from refnet.errors import ArgumentError, NotBuiltError, ShapeError
 from refnet.layers.arguments import as_shape
 from refnet.layers.input import InputLayer
 from refnet.layers.inputs import Shape, as_real_array, check_shape
-from refnet.layers.layer import Layer, frozen
+from refnet.layers.layer import Layer
 from refnet.layers.locking import state_lock
 from refnet.layers.operations import Operation
 from refnet.layers.running import Segment
+from refnet.layers.weights import frozen
 from refnet.models.configs import model_config, read_config
 from refnet.models.elsewhere import no_attribute
 from refnet.models.predicting import predict
@@ -198,11 +199,7 @@ class Sequential(Layer):
             if not self._layers:
                 raise NotBuiltError(f"{self._who} has no layers; add one with model.add(layer) first")
             known = None if self._input_layer is None else self._input_layer.batch_shape
-            shape = known if input_shape is None else as_shape(input_shape, self._who)
-            if shape is None:
-                raise ArgumentError(
-                    f"{self._who}: build needs an input_shape, batch first; accepted: for example (None, 5)"
-                )
+            shape = self._shape_to_build(input_shape, known)
             if known is not None and known[1:] != shape[1:]:
                 raise ShapeError(f"{self._who}: input_shape {shape} given; accepted: {known}, which it was made for")
             self._build_through(known or shape)
@@ -326,10 +323,7 @@ class Sequential(Layer):
         ndarray
             May differ from ``model(x)`` by the order in which sums are rounded.
         """
-        if not self.built:
-            with state_lock():
-                if not self.built:
-                    self._build_from(x)
+        self._build_if_need_be(x)
         y = as_real_array(x, self._who)
         check_shape(y.shape, self.input_shape, self._who)
         if self._in_dtype() is not None:

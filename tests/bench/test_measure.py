@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ def fake(variant: str, needs: tuple[str, ...] = ("numpy",)) -> Peer:
 def test_each_peer_is_compared_before_it_is_timed() -> None:
     peers = [fake(name) for name in ("right", "slow", "wrong", "shape", "nan", "lacks", "fails", "dies")]
     peers.append(fake("absent", ("no_such_package",)))
-    with Team(peers, 1, SETTINGS) as team:
+    with closing(Team(peers, 1, SETTINGS)) as team:
         found = {entry.peer: entry for entry in team.measure(JOB, "here")}
         again = {entry.peer: entry for entry in team.measure(JOB, "there")}
     assert [entry.peer for entry in found.values()] == [peer.name for peer in peers]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ def _fakes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def worker(request: pytest.FixtureRequest) -> Iterator[Worker]:
-    with Worker("fake", "fakes:build", request.param, 1) as made:
+    with closing(Worker("fake", "fakes:build", request.param, 1)) as made:
         yield made
 
 
@@ -87,12 +88,13 @@ def test_a_death_is_one_sentence(worker: Worker, how: str) -> None:
 
 def test_a_peer_that_cannot_be_imported_is_one_sentence() -> None:
     told = "fake: ModuleNotFoundError: No module named 'no_such_module'"
-    with Worker("fake", "no_such_module:build", "", 1) as worker, pytest.raises(WorkerError, match=told):
+    worker = Worker("fake", "no_such_module:build", "", 1)
+    with closing(worker), pytest.raises(WorkerError, match=told):
         worker.ask("hello")
 
 
 def test_an_entry_may_be_called_itself() -> None:
-    with Worker("fake", "fakes:plus_one", "", 1) as worker:
+    with closing(Worker("fake", "fakes:plus_one", "", 1)) as worker:
         assert worker.ask("call", 41) == 42
 
 

@@ -78,13 +78,17 @@ def test_ratios() -> None:
     assert ROW.ratio_to_best() == 2.0
     assert ROW.share_of_limit() == pytest.approx(1 / 3, rel=1e-15)
     assert ROW.seconds("NumPy") is None
-    assert ROW.of("torch") is None
+    assert ROW.of("torch") is ROW.seconds("torch") is None
+    assert ROW.fastest({"keras call", "NumPy"}).peer == "keras call"  # type: ignore[union-attr]
+    others = dataclasses.replace(ROW, measurements=ROW.measurements[1:])
+    assert others.ratio_to_best() is others.share_of_limit() is None
     alone = dataclasses.replace(ROW, measurements=ROW.measurements[:1], limit=None)
     assert alone.fastest() is alone.ratio_to_best() is alone.share_of_limit() is None
 
 
 def test_a_file_is_saved_and_loaded(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "run.json"
+    path = tmp_path / "new" / "newer" / "run.json"
+    save(dataclasses.replace(RECORD, rows=()), path)
     save(RECORD, path)
     assert load(path) == RECORD
     assert [entry.name for entry in path.parent.iterdir()] == ["run.json"]
@@ -96,6 +100,18 @@ def test_what_is_no_record_is_refused_in_one_sentence(tmp_path: Path, text: str)
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(FileError, match="accepted: a file written with --json"):
         load(path)
+
+
+def test_a_record_of_another_schema_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "new.json"
+    path.write_text(json.dumps(json.loads(RECORD.to_json()) | {"schema": SCHEMA + 1}))
+    with pytest.raises(FileError, match="accepted: a file written with --json"):
+        load(path)
+
+
+def test_what_json_has_no_number_for_is_not_written() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        dataclasses.replace(RECORD, settings={"slice_seconds": float("nan")}).to_json()
 
 
 def test_a_missing_file_is_refused_in_one_sentence(tmp_path: Path) -> None:

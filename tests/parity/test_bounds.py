@@ -12,8 +12,8 @@ from refnet import activations
 from refnet.errors import UnsupportedError
 from refnet.layers.operations import Activate, Call, Matmul
 
-NONE = Engine("exact", lambda activation, dtype: 0.0)
-HALF = Engine("rounded once", lambda activation, dtype: 0.51)
+NONE = Engine(lambda activation, dtype: 0.0)
+HALF = Engine(lambda activation, dtype: 0.51)
 
 TINY, SMALLEST = 2.0**-126, 2.0**-149  # of float32: the smallest normal number, and the smallest of all
 needs_long = pytest.mark.skipif(np.finfo(np.longdouble).nmant == 52, reason="long double is no wider than float64 here")
@@ -23,11 +23,15 @@ ROWS = [name for name in activations.names() if activations.get(name).kind != "e
 PLAIN = [name for name in ELEMENTWISE if not activations.get(name).required]
 
 
-def off_by(x, error, dtype="float32"):
-    """Return an enclosure of x, each number of which either side may have by so much too high or too low."""
+def off_by(x, error, dtype="float32", apart=1):
+    """Return an enclosure of x, each number of which refnet may have by so much too high or too low.
+
+    The peer may have it by so much times ``apart``, and by that times ``apart`` with its known differences.
+    """
     x = np.asarray(x, wide(dtype))
     error = np.broadcast_to(np.asarray(error, np.float64), x.shape)
-    return bounds.Enclosure(x, error, error, error, np.dtype(dtype))
+    rooms = {"of the operation before": error}
+    return bounds.Enclosure(x, error, apart * error, apart**2 * error, np.dtype(dtype), rooms)
 
 
 def through_activation(name, before, own=HALF, peer=HALF):
@@ -38,7 +42,7 @@ def test_gamma_is_highams():
     u = 2.0**-24
     assert unit_roundoff("float32") == u
     assert gamma(3, "float32") == 3 * u / (1 - 3 * u)
-    assert gamma(2**25, "float32") == np.inf
+    assert all(gamma(k, "float32") == np.inf for k in (2**24, 2**24 + 2**23, 2**25))
 
 
 def test_truth_is_wider_than_the_model():
@@ -98,6 +102,28 @@ def test_every_flushed_factor_and_product_is_granted_to_the_peer_by_name_alone(x
     assert after.granted[0, 0] >= lost
     assert after.rooms["subnormal flush"][0, 0] >= lost
     assert max(after.own[0, 0], after.peer[0, 0]) < lost / 1000
+
+
+@pytest.mark.parametrize(("of_x", "of_weight"), [(1, TINY), (TINY, 1)])
+def test_what_may_be_flushed_is_that_of_an_element_s_own_row_and_column(of_x, of_weight):
+    x = np.float32([[1, 2, 3], [10, 20, 30]]) * np.float32(of_x)
+    weight = np.float32([[1, 100], [2, 200], [3, 300]]) * np.float32(of_weight)
+    after = through(Matmul(weight, None), exactly(x), NONE, NONE)
+    expected = TINY * (2 * 3 + 2 + weight.sum(axis=0) + x.sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(after.granted - after.own, expected, rtol=1e-5, atol=0)
+
+
+def test_each_side_keeps_its_own_error():
+    start = off_by([[1.0, 2.0]], 0.5, "float64", apart=10)
+    for after in (
+        through(Call(lambda x: x[:, ::-1], "turned"), start, NONE, NONE),
+        through(Matmul(np.eye(2), None), start, NONE, NONE),
+        converted(start, np.dtype("float32")),
+    ):
+        for side, error in (("own", 0.5), ("peer", 5.0), ("granted", 50.0)):
+            np.testing.assert_allclose(getattr(after, side), error, rtol=1e-5, atol=0)
+        assert "of the operation before" not in after.rooms
+    assert (after.dtype, after.value.dtype) == (np.float32, np.float64)
 
 
 def test_an_input_without_a_bound_leaves_the_result_without_one():
@@ -171,7 +197,8 @@ def test_linear_adds_nothing():
 def test_what_float64_drops_of_a_truth_in_long_double_is_counted():
     z = np.longdouble(1) + np.longdouble(2) ** -60
     assert through_activation("linear", off_by([z], 0.0, "float64")).value[0] == z
-    assert through_activation("relu", off_by([z], 0.0, "float64"), NONE).own[0] >= 2.0**-60
+    assert 2.0**-60 <= through_activation("relu", off_by([z], 0.0, "float64"), NONE).own[0] <= 1.1 * 2.0**-60
+    assert through_activation("relu", off_by([np.inf], 0.0, "float64"), NONE).own[0] == 0
 
 
 def test_the_truth_of_float64_is_itself_up_to_three_ulp_off():
@@ -186,20 +213,24 @@ def test_an_engine_s_own_error_is_in_ulps_of_the_largest_result_that_its_input_a
 
 
 def test_each_side_has_its_own_engine():
-    after = through_activation("relu", off_by([1.0], 0.0), HALF, Engine("worse", lambda activation, dtype: 5.0))
+    worse = Engine(lambda activation, dtype: {("relu", "float32"): 5.0}[activation.name, dtype.name])
+    after = through_activation("relu", off_by([1.0], 0.0), HALF, worse)
     assert (after.own[0], after.peer[0]) == pytest.approx((0.51 * 2.0**-23, 5 * 2.0**-23), rel=1e-5, abs=0)
 
 
 def test_a_known_difference_is_granted_where_the_input_may_be_and_named_where_it_is():
-    peer = Engine("known", HALF.ulps, room=lambda activation, z, y, dtype: {"below 0": np.where(z < 0, 1.0, 0.0)})
+    peer = Engine(HALF.ulps, room=lambda activation, z, y, dtype: {"below 0": np.where(z < 0, 1.0, 0.0)})
     for z, granted, named in ((-3.0, 1.0, 1.0), (0.5, 1.0, 0.0), (-0.5, 1.0, 1.0), (3.0, 0.0, 0.0)):
         after = through_activation("relu", off_by([z], 1.0), HALF, peer)
         assert after.granted[0] == after.peer[0] + granted
         assert after.rooms["below 0"][0] == after.peer[0] + named
+    above = Engine(HALF.ulps, room=lambda activation, z, y, dtype: {"above 0": np.where(z > 0, 1.0, 0.0)})
+    after = through_activation("relu", off_by([-0.5], 1.0), HALF, above)
+    assert after.granted[0] == after.peer[0] + 1.0
 
 
 def test_a_softmax_step_by_step_is_granted_its_steps_and_one_by_promise_is_not():
-    plain = Engine("step by step", HALF.ulps, naive_rows=True)
+    plain = Engine(HALF.ulps, naive_rows=True)
     after = through_activation("softmax", exactly(np.float32([[0.0, -50.0, -200.0]])), HALF, plain)
     ulps = np.spacing(after.value.astype(np.float32)).astype(np.float64)
     assert (after.own <= 0.52 * ulps).all()

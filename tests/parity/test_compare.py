@@ -4,6 +4,7 @@ import numpy as np
 
 from parity.bounds import Enclosure
 from parity.compare import compare, within
+from parity.report.records import HISTOGRAM_EDGES
 
 F32 = np.dtype("float32")
 
@@ -24,7 +25,7 @@ def test_equal_bits_are_explained_whatever_the_truth():
     assert result.equal == 1.0
     assert result.ratio == 0.0
     assert result.outside == ()
-    assert result.histogram[0] == 2
+    assert result.histogram == (2, *[0] * (len(HISTOGRAM_EDGES) - 1))
 
 
 def test_neighbours_within_the_bound_are_explained():
@@ -35,6 +36,7 @@ def test_neighbours_within_the_bound_are_explained():
     assert result.equal == 0.0
     assert result.closer == "refnet"
     assert (result.own_closer, result.peer_closer) == (1, 0)
+    assert (result.own_ulps, result.peer_ulps) == (0.0, 1.0)
     assert result.histogram[1] == 1
     assert result.bound == 4e-7
     assert result.ratio == 2.0**-23 / 4e-7
@@ -99,6 +101,12 @@ def test_what_follows_a_spoiled_row_is_no_one_s_fault_and_stays_spoiled():
     assert judged.comparison.verdict == "known difference"
     assert judged.comparison.outside == ()
     assert judged.spoiled.tolist() == [True, False]
+    mask = np.array([[True, False], [False, False]])
+    both = compare(own, peer, enclosure([[1, 2]] * 2), spoiled=np.array([True, False]), shown={"sparsemax": mask})
+    assert [(each.name, each.elements) for each in both.comparison.findings] == [
+        ("sparsemax", 1),
+        ("several at once", 1),
+    ]
 
 
 def test_an_element_is_counted_for_one_cause():
@@ -138,7 +146,7 @@ def test_differences_are_relative_to_the_larger_number():
 def test_nan_for_a_number_is_as_far_as_can_be():
     result = compare(f32(1.0), f32(np.nan), enclosure([[np.nan]])).comparison
     assert (result.max_abs, result.max_rel, result.max_ulp) == (np.inf, np.inf, 2**63 - 1)
-    assert (result.own_ulps, result.peer_ulps) == (np.inf, 0.0)
+    assert (result.own_ulps, result.peer_ulps, result.ratio, result.equal) == (np.inf, 0.0, np.inf, 0.0)
     assert result.histogram[-1] == 1
 
 
@@ -166,6 +174,12 @@ def test_the_edge_of_overflow_goes_either_way():
     assert not within(np.float32([[-np.inf]]), truth, np.full((1, 1), top * 1e-7)).any()
     assert within(f32(top, -top), np.array([[np.inf, np.inf]]), np.zeros((1, 2))).tolist() == [[True, False]]
     assert within(f32(np.inf), np.array([[-1.0]]), np.full((1, 1), 2 * top)).all()
+    for y, true in ((np.inf, 1.0), (1.0, np.inf), (top, 1.0), (1.0, 1.1 * top)):
+        assert not within(f32(y), np.array([[true]]), np.full((1, 1), 0.5)).any()
+
+
+def test_a_bound_may_be_used_up():
+    assert within(f32(1.5, 1.5), np.array([[1.0, 1.0]]), np.array([[0.5, 0.49]])).tolist() == [[True, False]]
 
 
 def test_no_bound_turns_a_number_into_nan():
@@ -185,6 +199,7 @@ def test_nothing_to_compare_is_explained():
     empty = np.zeros((0, 3), np.float32)
     judged = compare(empty, empty, enclosure(np.zeros((0, 3))))
     assert judged.comparison.verdict == "explained by rounding"
-    assert judged.comparison.elements == 0
+    assert (judged.comparison.elements, judged.comparison.equal) == (0, 1.0)
+    assert judged.comparison.histogram == (0,) * len(HISTOGRAM_EDGES)
     assert judged.comparison.worst is None
     assert judged.spoiled.shape == (0,)

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
+import math
+
 import numpy as np
 import pytest
 
 from parity import keras_errors, known, measure_keras
+from parity.ulp import ulp
 from refnet import activations
 
 F32, F64 = np.dtype("float32"), np.dtype("float64")
@@ -33,6 +37,98 @@ def test_rooms_are_finite_and_somewhere_zero(entry):
             assert (room >= 0).all()
             assert (room < 1e-4).all()
             assert (room == 0).any()
+
+
+def in_float32(number):
+    return float(np.float32(number))
+
+
+def by_number(function, x):
+    return np.array([function(each) for each in x.tolist()]).astype(x.dtype)
+
+
+def mish_from_a_square(x):
+    square = (1 + np.exp(x)) * (1 + np.exp(x))
+    return x * ((square - 1) / (square + 1))
+
+
+#: What each room is for: the formula that loses digits, computed in x's own dtype.
+FORMULAS = [
+    ("exp(x) - 1", "elu", {}, F32, lambda x: np.exp(x) - 1),
+    ("exp(x) - 1", "selu", {}, F64, lambda x: 1.0507009873554805 * 1.6732632423543772 * (np.exp(x) - 1)),
+    ("gelu tail", "gelu", {}, F32, lambda x: x * ((1 + by_number(math.erf, x / np.sqrt(np.float32(2)))) / 2)),
+    (
+        "gelu tail",
+        "gelu",
+        {"approximate": True},
+        F64,
+        lambda x: x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))) / 2,
+    ),
+    (
+        "gelu constants in float32",
+        "gelu",
+        {"approximate": True},
+        F64,
+        lambda x: x / (1 + np.exp(-2 * np.sqrt(2 / np.pi) * (x + in_float32(0.044715) * x**3))),
+    ),
+    ("gelu constants in float32", "gelu", {}, F64, lambda x: x * by_number(math.erfc, -x / in_float32(2**0.5)) / 2),
+    ("x - tanh(x)", "tanh_shrink", {}, F32, lambda x: x - np.tanh(x)),
+    ("x + sqrt(x^2 + b)", "squareplus", {}, F32, lambda x: (x + np.sqrt(x * x + 4)) / 2),
+    ("x + sqrt(x^2 + b)", "squareplus", {"b": 0.01}, F64, lambda x: (x + np.sqrt(x * x + 0.01)) / 2),
+    ("softplus threshold", "softplus", {}, F32, np.exp),
+    ("softplus threshold", "log_sigmoid", {}, F64, lambda x: -np.exp(-x)),
+    ("fused mish", "mish", {}, F32, mish_from_a_square),
+    ("slope in float32", "leaky_relu", {"negative_slope": 0.3}, F64, lambda x: in_float32(0.3) * x),
+]
+
+
+#: Those whose need can be derived; the others' hangs on how far a library's exp and tanh are off.
+DERIVED = ("gelu constants in float32", "x + sqrt(x^2 + b)", "softplus threshold", "slope in float32")
+
+
+@pytest.mark.parametrize(("name", "activation", "parameters", "dtype", "formula"), FORMULAS)
+def test_a_room_is_as_wide_as_the_formula_that_it_is_named_after_needs(name, activation, parameters, dtype, formula):
+    """Two ulp are the formula's own; of the room beyond, a good part is used somewhere, and no more than all."""
+    chosen = activations.get(activation).with_parameters(**parameters)
+    chosen = dataclasses.replace(chosen, parameters=chosen.parameters_in(dtype))
+    size = np.concatenate([np.linspace(1e-4, 40, 100_000), 10.0 ** np.linspace(-10, 3, 10_000)])
+    x = np.concatenate([-size, size]).astype(dtype)
+    z = x.astype(np.float64)
+    truth = chosen.numpy(z)
+    with np.errstate(all="ignore"):
+        room = np.broadcast_to(known.find(name).room(chosen, z, truth, dtype), z.shape)
+        share = (np.abs(formula(x).astype(np.float64) - truth) - 2 * ulp(truth, dtype)) / room
+    here = (room > 5 * ulp(truth, dtype)) & (np.abs(truth) > 100 * np.finfo(dtype).tiny)
+    assert (0.7 if name in DERIVED else 0.2) <= share[here].max() <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("relu", [[4.0, 101.0, 1.0]]),  # what is flushed may be multiplied by x
+        ("softmax", [[1.0, 1.0, 1.0]]),
+        ("glu", [[101.0, 101.0, 101.0]]),  # or by what stands in the other half of the row
+    ],
+)
+def test_what_is_flushed_is_granted_where_the_result_is_all_but_zero(name, size):
+    tiny, size, z = 2.0**-126, np.array(size), np.array([[-3.0, 100.0, 0.0]])
+    room = known.find("subnormal flush").room
+    np.testing.assert_array_equal(room(activations.get(name), z, 8 * tiny * size, F32), 4 * tiny * size)
+    assert not room(activations.get(name), z, 8.01 * tiny * size, F32).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "activation", "dtype"),
+    [
+        ("gelu constants in float32", "gelu", F32),
+        ("slope in float32", "leaky_relu", F32),
+        ("fused mish", "mish", F64),
+    ],
+)
+def test_what_one_dtype_has_is_not_granted_in_the_other(name, activation, dtype):
+    z = np.linspace(-30, 30, 61)
+    chosen = activations.get(activation)
+    assert not known.find(name).room(chosen, z, chosen.numpy(z), dtype).any()
 
 
 def test_rooms_depend_on_how_keras_is_run():

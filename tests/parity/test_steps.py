@@ -10,7 +10,7 @@ from refnet import activations, layers
 from refnet.errors import UnsupportedError
 from refnet.layers.operations import Activate, Matmul
 
-HALF = Engine("rounded once", lambda activation, dtype: 1.0)
+HALF = Engine(lambda activation, dtype: 1.0)
 
 
 def built(layer, *shape):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -23,7 +23,7 @@ def working(name: str) -> Iterator[Worker]:
     python = installed(peer, os.environ.get("BENCH_PYTHON"))
     if python is None:
         pytest.skip(f"{' or '.join(peer.needs)} is not installed; it is no part of the project's set-up")
-    with Worker(peer.name, peer.entry, peer.variant, 1, python) as worker:
+    with closing(Worker(peer.name, peer.entry, peer.variant, 1, python)) as worker:
         yield worker
 
 

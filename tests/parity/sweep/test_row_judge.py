@@ -55,8 +55,8 @@ def test_what_is_out_of_range_is_named():
     got = np.array([[np.nextafter(np.float32(1), np.float32(2)), 0.0]], np.float32)
     found = judged([[0.0, -200.0]], got)
     assert (found.out_of_range, found.examples["out_of_range"].bits) == (1, rows.place(3, 0))
-    got = np.array([[np.nan, 0.0]], np.float32)
-    assert judged([[0.0, -200.0]], got).out_of_range == 1
+    lost = judged([[0.0, -200.0]], np.array([[np.nan, 0.0]], np.float32))
+    assert (lost.out_of_range, lost.misrounded_count) == (1, 1)
 
 
 def test_signs_of_zeros_are_judged_but_for_a_logarithm_that_underflows():
@@ -76,6 +76,12 @@ def test_results_have_classes():
         "overflow": 0,
         "special": 1,
     }
+    edge = 2.0**-125 * np.array([1.0, 1 - 2.0**-24])[:, None]  # their halves: the smallest normal number, and less
+    halved = np.hstack([edge, [[0.0], [0.0]]]).astype(np.float32)
+    found = judged(halved, np.zeros((2, 1), np.float32), "glu")
+    assert [each.count for each in found.classes] == [1, 1, 0, 0]
+    assert (found.misrounded_count, found.wrong_zero) == (2, 0)
+    assert judged(-halved, np.zeros((2, 1), np.float32), "glu").wrong_zero == 0  # but for zeros of the right result
     large = np.array([[3e38, 0.0]], np.float32)
     right = row_truth.of_rows(activations.REGISTRY["log_softmax"], large, FLOAT32).right
     assert judged(large, right, "log_softmax").classes[CLASSES.index("overflow")].count == 1
@@ -90,14 +96,45 @@ def test_a_judge_that_contradicts_mpmath_says_so():
         row_judge.audit(wrong, FLOAT32, 3, [(X, got)], found)
 
 
-def test_the_worst_result_is_audited(monkeypatch):
+@pytest.fixture
+def asked(monkeypatch):
+    """Return the rows and entries that mpmath is asked about."""
+    questions = []
+    monkeypatch.setattr(row_judge.row_truth, "agrees", lambda *of: questions.append((of[1].tolist(), of[2])) or True)
+    return questions
+
+
+def test_the_worst_result_is_audited_if_it_is_wrong(asked):
     got = row_truth.of_rows(SOFTMAX, X, FLOAT32).right.copy()
-    got[2, 3] = up(got[2, 3], 5)
-    asked = []
-    monkeypatch.setattr(row_judge.row_truth, "agrees", lambda *of: asked.append((of[1].tolist(), of[2])) or True)
     row_judge.audit(SOFTMAX, FLOAT32, 3, [(X, got)], judged(X, got))
-    assert asked[0] == (X[2].tolist(), 3)
-    assert len(asked) == 9
+    assert len(asked) == 8
+    got[2, 3] = up(got[2, 3], 5)
+    row_judge.audit(SOFTMAX, FLOAT32, 3, [(X, got)], judged(X, got))
+    assert asked[8] == (X[2].tolist(), 3)
+    assert len(asked) == 8 + 9
+
+
+@pytest.mark.parametrize(("length", "times"), [(100, 8), (101, 0)])
+def test_long_rows_are_not_audited_at_random(asked, length, times):
+    x = np.zeros((2, length), np.float32)
+    row_judge.audit(SOFTMAX, FLOAT32, 0, [(x, x)], tally.Tally())
+    assert len(asked) == times
+
+
+def test_an_audit_looks_into_all_blocks_but_asks_nothing_that_a_convention_decides(asked):
+    blocks = [np.full(shape, shape[1], np.float32) for shape in ((1, 1), (2, 3), (9, 20))]
+    row_judge.audit(SOFTMAX, FLOAT32, 5, [(x, x) for x in blocks], tally.Tally())
+    assert {(len(row), row[0]) for row, _ in asked} == {(1, 1.0), (3, 3.0), (20, 20.0)}
+    asked.clear()
+    nowhere = np.full((2, 3), -np.inf, np.float32)
+    row_judge.audit(SOFTMAX, FLOAT32, 5, [(nowhere, nowhere)], tally.Tally())
+    assert not asked
+
+
+def test_what_mpmath_decided_is_counted(monkeypatch):
+    found = row_truth.of_rows(SOFTMAX, X, FLOAT32)
+    monkeypatch.setattr(row_judge.row_truth, "of_rows", lambda *of: dataclasses.replace(found, undecided=5))
+    assert judged(X, found.right).undecided == 5
 
 
 def test_tallies_of_blocks_add_up():

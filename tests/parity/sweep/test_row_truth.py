@@ -8,10 +8,11 @@ import mpmath
 import numpy as np
 import pytest
 
-from parity import truth, ulp
+from parity import truth
 from parity.sweep import row_truth, rows
 from parity.ulp import FORMATS
 from refnet import activations
+from tests.parity.exact import exact_error
 from tests.parity.sweep.common import ROWS
 from tests.refnet.activations.test_rowwise import SPECIAL
 
@@ -41,8 +42,7 @@ def in_ulp(y, true, kind):
     """Return the error of a result; below all formats, where mpmath has no fraction in memory, the true value is 0."""
     if not isinstance(true, Fraction):
         true = mpmath.mpf(0) if true == 0 or mpmath.mag(true) < -1200 else true
-        return ulp.exact_error(y, true, kind.name)
-    return ulp.exact_error(y, mpmath.mpf(true.numerator) / true.denominator, kind.name)
+    return exact_error(y, true, kind.name)
 
 
 @pytest.mark.parametrize("dtype", FORMATS)

@@ -20,7 +20,7 @@ def some(seed):
     return Tally(
         classes=classes,
         histogram=tuple(rng.integers(0, 99, len(EDGES) + 1).tolist()),
-        out_of_range=int(rng.integers(4)),
+        **{key: int(rng.integers(1, 9)) for key in ("out_of_range", "out_of_order", "wrong_zero")},
         examples={"out_of_range": finding()} if seed % 2 else {},
         undecided=int(rng.integers(9)),
         misrounded=listed,
@@ -33,13 +33,16 @@ def test_the_sum_depends_neither_on_order_nor_on_grouping(seed):
     assert add(a, b) == add(b, a)
     assert add(add(a, b), c) == add(a, add(b, c))
     assert add(a, Tally()) == a
-    assert len(add(add(a, b), c).misrounded) <= KEPT
+    everything = sorted(each.bits for one in (a, b, c) for each in one.misrounded)
+    assert [each.bits for each in add(add(a, b), c).misrounded] == everything[:KEPT]
+    for key in ("out_of_range", "out_of_order", "wrong_zero", "undecided"):
+        assert getattr(add(a, b), key) == getattr(a, key) + getattr(b, key)
 
 
 def test_counts_add_up_and_the_worst_is_kept():
     small, large = Finding(1, 2, 3, 0.25), Finding(4, 5, 6, -0.75)
     a = Tally(classes=(Class(2, 0, small), Class(), Class(), Class(1)))
-    b = Tally(classes=(Class(3, 1, large), Class(), Class(), Class()))
+    b = Tally(classes=(Class(2, 1, large), Class(1, 0, Finding(7, 8, 9, 0.5)), Class(), Class()))
     total = add(a, b)
     assert (total.count, total.misrounded_count, total.worst) == (6, 1, large)
     assert Tally().worst is None

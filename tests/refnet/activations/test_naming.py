@@ -123,3 +123,9 @@ def test_a_class_and_a_malformed_dictionary_are_refused_in_one_sentence():
         activations.serialize(layers.ReLU)
     with pytest.raises(ArgumentError, match="a dictionary from serialize"):
         activations.get({"class_name": [], "config": {}})
+
+
+def test_only_what_is_not_the_default_is_in_a_title():
+    relu = activations.relu.with_parameters(max_value=6, negative_slope=0.5)
+    assert naming.title("relu", relu.parameters) == "relu(negative_slope=0.5, max_value=6)"
+    assert naming.title("relu", activations.relu.parameters) == "relu"

@@ -69,8 +69,8 @@ def test_is_real():
     assert not any(is_real(value) for value in (True, np.True_, "1", None, 1j))
 
 
-def test_input_shape_is_noted_once(caplog, monkeypatch):
-    monkeypatch.setattr(arguments, "_notes_given", set())
+def test_input_shape_is_noted_once(caplog):
+    arguments._note_input_shape.cache_clear()
     with caplog.at_level(logging.INFO, logger="refnet"):
         layers.Dense(1, input_shape=(5,))
         layers.Dense(1, input_dim=5)

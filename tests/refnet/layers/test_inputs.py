@@ -80,6 +80,10 @@ def test_numbers_beyond_float32_become_infinite_without_a_warning():
     np.testing.assert_array_equal(as_input([[1e300, -1e300]], (None, 2), "float32", WHO), [[np.inf, -np.inf]])
 
 
+def test_any_number_of_axes_where_only_the_last_counts():
+    assert as_input(np.zeros((2, 3, 5)), (None, 5), "float32", WHO, any_rank=True).shape == (2, 3, 5)
+
+
 def test_zero_rows_and_zero_axes():
     assert as_input(np.zeros((0, 5)), (None, 5), "float32", WHO).shape == (0, 5)
     assert as_input(1.5, None, "float32", WHO).shape == ()
@@ -93,8 +97,11 @@ class Tensor:
 
 
 class Stubborn:
+    def __init__(self, error=RuntimeError):
+        self.error = error
+
     def __array__(self, dtype=None, copy=None):
-        raise RuntimeError("on another device")
+        raise self.error("on another device")
 
 
 def test_array_likes():
@@ -118,6 +125,7 @@ def test_array_likes():
         (np.zeros(3, [("a", "f4")]), "input of dtype [('a', '<f4')]"),
         (np.ma.zeros((3, 5)), "input is a masked array"),
         (Stubborn(), "input of type Stubborn cannot be read as numbers"),
+        (Stubborn(ValueError), "input of type Stubborn cannot be read as numbers"),
     ],
     ids=lambda value: str(value)[:30],
 )
@@ -149,6 +157,7 @@ def test_another_word_for_the_input():
         ((3, 9), (None, None), False),
         ((3, 2, 5), (None, None, 5), False),
         ((3, 2, 5), (None, 5), True),
+        ((3, 5), (None, 5), True),
         ((3,), (None,), False),
     ],
 )
@@ -166,7 +175,9 @@ def test_shapes_that_fit(found, accepted, any_rank):
             "input has one axis, of size 5; accepted: shape (rows, 5) (for one row, x[np.newaxis, :])",
         ),
         ((), (None, 5), False, "input has 0 axes, shape (); accepted: shape (rows, 5)"),
+        ((), (None,), True, "input has 0 axes, shape (); accepted: shape (rows,)"),
         ((3, 4), (None, 5), False, "input has shape (3, 4); accepted: shape (rows, 5)"),
+        ((3, 4, 5), (None, 2, 5), False, "input has shape (3, 4, 5); accepted: shape (rows, 2, 5)"),
         ((2, 3, 5), (None, 5), False, "input has 3 axes, shape (2, 3, 5); accepted: shape (rows, 5)"),
         ((2, 5), (None, None, 5), False, "input has 2 axes, shape (2, 5); accepted: shape (rows, any, 5)"),
         ((2, 3, 4), (None, 5), True, "input has shape (2, 3, 4); accepted: shape (rows, ..., 5)"),
