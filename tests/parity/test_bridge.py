@@ -307,13 +307,6 @@ def test_a_layer_that_stands_twice_stays_one(keras):
         assert wide.layers[0] is wide.layers[1]
 
 
-def test_weights_of_other_numbers_are_described_by_name():
-    first, second = (layers.Dense(2, use_bias=use_bias) for use_bias in (False, True))
-    for layer in (first, second):
-        layer.build((None, 3))
-    assert bridge.weights_differ(first, second) == "kernel against kernel, bias"
-
-
 def test_activations_that_differ_are_described(keras):
     def differ(ours, theirs):
         return bridge.activations_differ(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from parity import weights
+from refnet import layers
 from tests.parity.nets import build
 
 
@@ -11,3 +12,10 @@ def test_differing_weights_are_described():
     kernel[2, 1], kernel[0, 3] = 0.5, 0.25
     second.layers[0].set_weights([kernel, bias])
     assert weights.differ(first.layers[0], second.layers[0]).startswith("kernel[0, 3] and 1 more: ")
+
+
+def test_weights_of_other_numbers_are_described_by_name():
+    first, second = (layers.Dense(2, use_bias=use_bias) for use_bias in (False, True))
+    for layer in (first, second):
+        layer.build((None, 3))
+    assert weights.differ(first, second) == "kernel against kernel, bias"
