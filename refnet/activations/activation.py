@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from refnet import elementary
 from refnet.activations.reading import as_floating, diagonals, halves, itself, narrow, row_shares, row_terms
 from refnet.errors import ArgumentError, ShapeError, did_you_mean
+from refnet.forking import CODE
 
 __all__ = ["REGISTRY", "Activation", "activation", "as_floating", "as_written"]
 
@@ -214,8 +215,7 @@ class Activation:
         return self._general(x, out, *args, **kwargs)
 
     def _general(self, x: ArrayLike, out: NDArray[Any] | None, *args: Any, **kwargs: Any) -> NDArray[Any]:
-        from refnet.engine.apply import apply, door  # the engine loads when something is first computed
-
+        apply, door = _engine()
         chosen, axis = self, -1
         if args or kwargs:
             names = [*self.parameters, *(("axis",) if self.kind != "elementwise" else ())]
@@ -223,7 +223,7 @@ class Activation:
             axis = given.pop("axis", -1)
             chosen = self.with_parameters(**given) if given else self
         chosen._complete()
-        y = apply(chosen, as_floating(x, f"activation {self.name!r}"), axis, out)
+        y: NDArray[Any] = apply(chosen, as_floating(x, f"activation {self.name!r}"), axis, out)
         if type(x) is np.ndarray and not args and not kwargs and x.dtype not in self._doors:
             self._doors[x.dtype] = door(self, x.dtype, self._general)
         return y
@@ -316,6 +316,15 @@ class Activation:
         kind = np.dtype(dtype).type
         with np.errstate(over="ignore", under="ignore"):  # one beyond the dtype is inf or 0 there
             return {key: float(kind(value)) for key, value in self.parameters.items()}
+
+
+@functools.cache
+def _engine() -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Load the engine, when something is first computed."""
+    with CODE:
+        from refnet.engine.apply import apply, door
+
+    return apply, door
 
 
 def _recall(name: str, parameters: dict[str, Parameter]) -> Activation:

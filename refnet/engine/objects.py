@@ -23,13 +23,15 @@ from refnet.engine.capi import add_symbols, address_of
 from refnet.engine.linker import RefusedError, link
 from refnet.engine.machine import machine
 from refnet.errors import UnsupportedError
+from refnet.forking import CODE
 
 __all__ = ["cache_folder", "compile_count", "name_of", "native", "sources", "unkept"]
 
 # A recipe returns the function to compile and its numba signature; it imports numba itself.
 Recipe = Callable[[], tuple[Callable[..., Any], Any]]
 
-_lock = threading.RLock()
+# A fork waits for it: LLVM's and numba's state is then whole in the child too.
+_lock = CODE
 _addresses: dict[str, int] = {}
 _engines: list[Any] = []  # code that LLVM has loaded; it must live as long as its addresses
 _compiled: list[str] = []
@@ -37,11 +39,6 @@ _unkept: list[str] = []  # for each compiled function that was to be kept on dis
 
 #: A compiler thread's stack: LLVM needs some, whatever the program has chosen for its own threads.
 STACK_BYTES = 16 << 20
-
-# A fork waits until no other thread compiles or loads: LLVM's and numba's state is then whole in the child too, and
-# the lock is not one that a thread holds which does not exist there.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def native(name: str, recipe: Recipe, *, keep: bool = True) -> int:
