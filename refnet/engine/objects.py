@@ -14,6 +14,7 @@ import importlib.util
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,8 @@ def cache_folder() -> Path:
     for source in sources():
         digest.update(source.name.encode() + source.read_bytes())
     folder = _base_folder()
-    if max(source.stat().st_ctime for source in sources()) > LOADED:
+    # What is newer than now was written while the clock was wrong, and says nothing.
+    if any(LOADED < source.stat().st_ctime <= time.time() for source in sources()):
         folder = None  # an upgrade meanwhile: what is compiled is not what the files say
     return (folder or Path(os.devnull)) / digest.hexdigest()[:24]
 
@@ -175,7 +177,7 @@ def _compile(name: str, recipe: Recipe, once: bool) -> tuple[str, bytes]:
         sys.stderr.write(f"refnet: compiling kernels for this machine{'; this happens once' if once else ''}\n")
     try:
         import numba
-    except ImportError as error:  # numba, or what it needs in turn
+    except (ImportError, OSError) as error:  # numba, or what it needs in turn: a library that cannot be mapped
         raise UnsupportedError(
             f"kernels are compiled by numba, which cannot be imported ({error}); accepted: pip install numba"
         ) from error
