@@ -11,7 +11,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent import futures
 from multiprocessing import connection
 from typing import Any
@@ -63,6 +63,7 @@ def processes(task: Task, chunks: list[Chunk], jobs: int) -> Iterator[dict[str, 
     with _environment(dict.fromkeys(_ONE_THREAD, "1")):
         spawn, count = multiprocessing.get_context("spawn"), min(jobs, len(chunks) or 1)
         pool = futures.ProcessPoolExecutor(count, spawn, initializer=_end_with_parent)
+        workers = pool._processes  # the pool forgets them at its end
         try:
             with _no_interrupt():
                 waiting = {pool.submit(run_chunk, plain, start, stop) for start, stop in chunks}
@@ -71,13 +72,29 @@ def processes(task: Task, chunks: list[Chunk], jobs: int) -> Iterator[dict[str, 
                 for each in ready:
                     yield each.result()
         except futures.process.BrokenProcessPool as error:
-            raise WorkerError("a worker process died, perhaps for want of memory; accepted: fewer --jobs") from error
+            pool.shutdown(wait=True, cancel_futures=True)  # after it all have their exit codes
+            raise WorkerError(_death([worker.exitcode for worker in workers.values()], task.runner)) from error
         except BaseException:  # Ctrl-C, an error, or a caller who wants no more: no result of theirs is waited for
-            for worker in list((pool._processes or {}).values()):
+            for worker in list(workers.values()):
                 worker.kill()
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _death(codes: Iterable[int | None], runner: str) -> str:
+    """Return how the first of several workers died; the others were ended then, by SIGTERM."""
+    code = next((code for code in codes if code not in (None, -signal.SIGTERM)), None)
+    if code is None or code == -9:  # SIGKILL is what Linux sends where memory ends
+        return "a worker process died, perhaps for want of memory; accepted: fewer --jobs"
+    try:
+        how = signal.Signals(-code).name
+    except ValueError:
+        how = f"exit code {code}"
+    return (
+        f"a worker process died ({how}) while runner {runner!r} computed;"
+        " accepted: a function that returns, or fewer --jobs if memory is short"
+    )
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from refnet import elementary
 from refnet.activations.parameters import Parameter, as_written, bind, checked
 from refnet.activations.reading import as_floating, diagonals, halves, itself, narrow, row_shares, row_terms
 from refnet.errors import ArgumentError, ShapeError
+from refnet.forking import CODE
 
 __all__ = ["REGISTRY", "Activation", "activation"]
 
@@ -199,8 +200,7 @@ class Activation:
         return self._general(x, out, *args, **kwargs)
 
     def _general(self, x: ArrayLike, out: NDArray[Any] | None, *args: Any, **kwargs: Any) -> NDArray[Any]:
-        from refnet.engine.apply import apply, door  # the engine loads when something is first computed
-
+        apply, door = _engine()
         chosen, axis = self, -1
         if args or kwargs:
             names = [*self.parameters, *(("axis",) if self.kind != "elementwise" else ())]
@@ -208,7 +208,7 @@ class Activation:
             axis = given.pop("axis", -1)
             chosen = self.with_parameters(**given) if given else self
         chosen._complete()
-        y = apply(chosen, as_floating(x, self._who), axis, out)
+        y: NDArray[Any] = apply(chosen, as_floating(x, self._who), axis, out)
         if type(x) is np.ndarray and not args and not kwargs and x.dtype not in self._doors:
             self._doors[x.dtype] = door(self, x.dtype, self._general)
         return y
@@ -299,6 +299,15 @@ class Activation:
         kind = np.dtype(dtype).type
         with np.errstate(over="ignore", under="ignore"):  # one beyond the dtype is inf or 0 there
             return {key: float(kind(value)) for key, value in self.parameters.items()}
+
+
+@functools.cache
+def _engine() -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Load the engine, when something is first computed."""
+    with CODE:
+        from refnet.engine.apply import apply, door
+
+    return apply, door
 
 
 def _recall(name: str, parameters: dict[str, Parameter]) -> Activation:

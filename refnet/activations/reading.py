@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ __all__ = [
     "diagonals",
     "halved",
     "halves",
+    "is_masked",
     "itself",
     "narrow",
     "row_shares",
@@ -34,7 +36,7 @@ def as_floating(x: ArrayLike, who: str) -> NDArray[Any]:
         If ``x`` is complex, text, an object array, or a ragged list.
     """
     given_array = isinstance(x, (np.ndarray, np.generic, memoryview)) or hasattr(x, "dtype") or hasattr(x, "typecode")
-    if isinstance(x, np.ma.MaskedArray):
+    if is_masked(x):
         raise DTypeError(f"{who}: input is a masked array, whose mask would be lost; accepted: x.filled(value)")
     try:
         array = np.asarray(x)
@@ -55,6 +57,11 @@ def as_floating(x: ArrayLike, who: str) -> NDArray[Any]:
         )
     found = f"type {type(x).__name__}" if array.dtype == object and not given_array else f"dtype {array.dtype}"
     raise DTypeError(f"{who}: input of {found} is not accepted; accepted: real numbers")
+
+
+def is_masked(x: Any) -> bool:
+    """Return whether x is a masked array; who has one has loaded numpy.ma, which takes longer than a first call."""
+    return isinstance(x, getattr(sys.modules.get("numpy.ma"), "MaskedArray", ()))
 
 
 def beyond_64_bits(array: NDArray[Any]) -> bool:

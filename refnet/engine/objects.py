@@ -14,6 +14,7 @@ import importlib.util
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,15 @@ from refnet.engine.capi import add_symbols, address_of
 from refnet.engine.linker import RefusedError, link
 from refnet.engine.machine import machine
 from refnet.errors import UnsupportedError
+from refnet.forking import CODE
 
 __all__ = ["cache_folder", "compile_count", "name_of", "native", "sources", "unkept"]
 
 # A recipe returns the function to compile and its numba signature; it imports numba itself.
 Recipe = Callable[[], tuple[Callable[..., Any], Any]]
 
-_lock = threading.RLock()
+# A fork waits for it: LLVM's and numba's state is then whole in the child too.
+_lock = CODE
 _addresses: dict[str, int] = {}
 _engines: list[Any] = []  # code that LLVM has loaded; it must live as long as its addresses
 _compiled: list[str] = []
@@ -37,11 +40,6 @@ _unkept: list[str] = []  # for each compiled function that was to be kept on dis
 
 #: A compiler thread's stack: LLVM needs some, whatever the program has chosen for its own threads.
 STACK_BYTES = 16 << 20
-
-# A fork waits until no other thread compiles or loads: LLVM's and numba's state is then whole in the child too, and
-# the lock is not one that a thread holds which does not exist there.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def native(name: str, recipe: Recipe, *, keep: bool = True) -> int:
@@ -99,7 +97,8 @@ def cache_folder() -> Path:
     for source in sources():
         digest.update(source.name.encode() + source.read_bytes())
     folder = _base_folder()
-    if max(source.stat().st_ctime for source in sources()) > LOADED:
+    # What is newer than now was written while the clock was wrong, and says nothing.
+    if any(LOADED < source.stat().st_ctime <= time.time() for source in sources()):
         folder = None  # an upgrade meanwhile: what is compiled is not what the files say
     return (folder or Path(os.devnull)) / digest.hexdigest()[:24]
 
@@ -178,7 +177,7 @@ def _compile(name: str, recipe: Recipe, once: bool) -> tuple[str, bytes]:
         sys.stderr.write(f"refnet: compiling kernels for this machine{'; this happens once' if once else ''}\n")
     try:
         import numba
-    except ImportError as error:  # numba, or what it needs in turn
+    except (ImportError, OSError) as error:  # numba, or what it needs in turn: a library that cannot be mapped
         raise UnsupportedError(
             f"kernels are compiled by numba, which cannot be imported ({error}); accepted: pip install numba"
         ) from error

@@ -30,7 +30,7 @@ from refnet.engine.table import ACTIVATION_WORK, FIRST, KERNEL, MATMUL, WORDS, w
 from refnet.engine.threads import require_valid
 from refnet.engine.workers import Ticket, team
 from refnet.errors import ShapeError
-from refnet.layers.inputs import Shape, as_input, check_input
+from refnet.layers.inputs import Shape, as_input, check_input, converted
 from refnet.layers.operations import Activate, Call, Columnwise, Matmul, Operation
 
 __all__ = ["Plan", "buffers"]
@@ -356,7 +356,7 @@ class Plan:
             if isinstance(part, Chain):
                 y = run_converted(part, y)
             else:
-                y = np.asarray(part.function(y), dtype=self.dtype)
+                y = converted(part.function(y), self.dtype)
         return y
 
     def __str__(self) -> str:

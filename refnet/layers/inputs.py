@@ -7,10 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from refnet.activations.reading import beyond_64_bits
+from refnet.activations.reading import beyond_64_bits, is_masked
 from refnet.errors import DTypeError, ShapeError
 
-__all__ = ["Shape", "as_input", "as_plain", "as_real_array", "check_input", "check_shape", "is_plain"]
+__all__ = [
+    "Shape",
+    "as_input",
+    "as_plain",
+    "as_real_array",
+    "check_input",
+    "check_shape",
+    "converted",
+    "is_plain",
+]
 
 #: A shape with the batch axis first; None stands for any size.
 Shape = tuple[int | None, ...]
@@ -44,7 +53,7 @@ def as_real_array(x: ArrayLike, who: str, what: str = "input") -> NDArray[Any]:
     DTypeError
         If ``x`` is complex, text, dates, objects, a masked array, or nothing that NumPy can read.
     """
-    if isinstance(x, np.ma.MaskedArray):
+    if is_masked(x):
         raise DTypeError(f"{who}: {what} is a masked array; {_ACCEPTED} without a mask (see numpy.ma.filled)")
     if isinstance(x, (str, bytes)):
         raise DTypeError(f"{who}: {what} is text ({type(x).__name__}); {_ACCEPTED}")
@@ -123,6 +132,12 @@ def check_input(
 def is_plain(array: NDArray[Any], dtype: np.dtype[Any]) -> bool:
     """Tell whether compiled code can read an array as it is: C-contiguous, in ``dtype`` and native byte order."""
     return array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned
+
+
+def converted(values: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
+    """Return numbers in a dtype; those beyond it are infinities, as everywhere in IEEE arithmetic: no warning of it."""
+    with np.errstate(over="ignore"):
+        return np.asarray(values, dtype=dtype)
 
 
 def as_plain(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

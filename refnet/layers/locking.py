@@ -7,19 +7,13 @@ It is held for moments only: building a Plan and running one happen outside it.
 
 from __future__ import annotations
 
-import os
 import threading
+
+from refnet.forking import STATE
 
 __all__ = ["state_lock"]
 
-_lock = threading.RLock()
-
 
 def state_lock() -> threading.RLock:
-    """Return the lock; to be used as ``with state_lock(): ...``."""
-    return _lock
-
-
-# A fork waits until no other thread changes weights: those of the child are then whole too, and its lock is free.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+    """Return the lock; to be used as ``with state_lock(): ...``. A fork waits for it."""
+    return STATE

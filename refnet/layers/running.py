@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from refnet.layers.inputs import Shape, as_input
+from refnet.forking import CODE
+from refnet.layers.inputs import Shape, as_input, converted
 from refnet.layers.operations import Activate, Call, Columnwise, Matmul, Operation
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ class Simple:
 
     def __call__(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the result for a checked array: a new one, in the dtype."""
-        y = x if x.dtype == self.dtype else x.astype(self.dtype)
+        y = converted(x, self.dtype)
         for operation in self.operations:
             y = _apply(operation, y)
         # What comes back is the caller's own: never the input itself, nor a view of it.
@@ -85,12 +87,21 @@ def _apply(operation: Operation, x: NDArray[Any]) -> NDArray[Any]:
     if isinstance(operation, Columnwise):
         return operation(x)
     if isinstance(operation, Call):
-        return np.asarray(operation.function(x), dtype=x.dtype)
+        return converted(operation.function(x), x.dtype)
     raise TypeError(f"a Simple cannot run {operation!r}")
 
 
 def _text(operation: Operation) -> str:
     return repr(operation.activation) if isinstance(operation, Activate) else getattr(operation, "text", "matmul")
+
+
+@functools.cache
+def _engine() -> type[Plan]:
+    """Load the engine, when something is first computed."""
+    with CODE:
+        from refnet.engine.plan import Plan
+
+    return Plan
 
 
 def make_plan(segment: Segment, who: str = "the layer", in_shape: Shape | None = None) -> Simple | Plan:
@@ -100,9 +111,7 @@ def make_plan(segment: Segment, who: str = "the layer", in_shape: Shape | None =
     """
     if segment.in_features is None or not any(isinstance(step, Matmul) for step in segment.operations):
         return Simple(segment.operations, np.dtype(segment.dtype))
-    from refnet.engine.plan import Plan  # the engine loads when something is first computed
-
-    return Plan(segment.operations, segment.in_features, segment.dtype, who, in_shape)
+    return _engine()(segment.operations, segment.in_features, segment.dtype, who, in_shape)
 
 
 def make_ready(segments: Sequence[Segment], accepted: Shape | None, who: str, in_dtype: str | None = None) -> Ready:

@@ -62,3 +62,12 @@ nothing_to_call = 3
 
 def dies(x):
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def crashes(x):
+    """As a function in C that reads where nothing is."""
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def leaves(x):
+    os._exit(3)

@@ -57,6 +57,14 @@ def test_a_process_that_dies_is_one_sentence():
         list(pool.processes(task, job.chunks(task)[:2], 2))
 
 
+@pytest.mark.parametrize(("name", "how"), [("crashes", "SIGSEGV"), ("leaves", "exit code 3")])
+def test_a_function_that_ends_its_process_is_not_taken_for_want_of_memory(name, how):
+    task = dataclasses.replace(half_task(), runner=f"tests.parity.sweep.planted:{name}")
+    said = rf"^a worker process died \({how}\) while runner 'tests\.parity\.sweep\.planted:{name}' computed; accepted: "
+    with pytest.raises(pool.WorkerError, match=said):
+        list(pool.processes(task, job.chunks(task)[:2], 2))
+
+
 def runs(pid: int) -> bool:
     """Return whether a process exists and is not only waiting for its parent to take note of its end."""
     try:

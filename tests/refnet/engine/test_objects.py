@@ -97,6 +97,26 @@ except errors.UnsupportedError as error: print(0, 0, error)
     assert said.endswith("); accepted: pip install numba\n")
 
 
+def test_code_is_kept_where_the_clock_stands_before_the_sources_were_written(tmp_path):
+    code = "import time\ntime.time = lambda: 1e9\n" + FIRST
+    assert int(first_use(tmp_path, code)[0]) == len([*tmp_path.rglob("*.o")]) > 0
+    assert first_use(tmp_path, code)[:2] == ["0", "False"]
+    assert first_use(tmp_path)[:2] == ["0", "False"]
+
+
+def test_a_library_of_numbas_that_cannot_be_loaded_is_one_sentence(tmp_path):
+    code = """
+import ctypes
+from refnet import activations, errors
+def refuses(*_, **__): raise OSError("Could not find/load shared object file")
+import refnet.engine.apply; ctypes.CDLL = refuses
+try: activations.relu([1.0])
+except errors.UnsupportedError as error: print(0, 0, error)
+"""
+    said = first_use(tmp_path, code)[2]
+    assert said.startswith("kernels are compiled by numba, which cannot be imported (Could not find/load")
+
+
 @pytest.mark.parametrize(("mask", "mode"), [(0o000, 0o644), (0o022, 0o644), (0o077, 0o600)])
 def test_others_may_read_an_entry_as_the_umask_says_and_never_write_it(tmp_path, mask, mode):
     base = tmp_path / "cache"

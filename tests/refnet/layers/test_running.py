@@ -49,6 +49,21 @@ def test_segments_of_two_dtypes_make_a_chain():
         ready.run([[1, 2, 3]])
 
 
+@pytest.mark.parametrize(
+    "after",
+    [
+        Segment((RELU,), 2, "float32"),
+        Segment((Matmul(np.ones((2, 2)), None),), 2, "float32"),
+        Segment((Call(lambda z: np.full(z.shape, 1e300), "large"),), 2, "float32"),
+        Segment((Matmul(KERNEL, None), Call(lambda z: np.full(z.shape, 1e300), "large")), 2, "float32"),
+    ],
+)
+def test_numbers_beyond_the_next_dtype_become_infinities_without_a_warning(after):
+    ready = make_ready([Segment((Call(lambda z: z * 1e200, "grow"),), 2, "float64"), after], (None, 2), "model")
+
+    np.testing.assert_array_equal(ready.run([[1e100, 1e100]]), [[np.inf, np.inf]])
+
+
 def test_a_plan_checks_for_itself():
     ready = make_ready([Segment((Matmul(KERNEL, None),), 2, "float32")], (None, 2), "model")
     x = np.ones((3, 2), np.float32)
