@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from refnet.activations.activation import activation
 from refnet.elementary import (
     MODERATE,
+    NEAR_ZERO,
     absolute,
     choose,
     exp,
@@ -30,10 +31,14 @@ from refnet.elementary import (
     ratio,
     seldom,
     sum_beyond,
+    sum_odd,
     two_sum,
     where,
     within,
 )
+
+#: Below this half of a float32 may lie halfway between two others.
+HALVED = 2.0**-125
 
 #: No row has as many entries, and so no sum of its terms, which are 1 at most, is as large.
 MOST_ENTRIES = 2.0**53
@@ -147,7 +152,8 @@ def glu(a: Any, b: Any) -> Any:
     and NaN for an infinite one.
 
     A gate that is all but closed is evaluated with e = exp(-|b|) as a e / (1 + e), where a e is one word: a large a can
-    be let through so little that e alone would be 0.
+    be let through so little that e alone would be 0. Half of a small a may lie between two subnormal numbers; there a
+    gate that is all but half open decides, and the sum a/2 + a b/4 is rounded to odd.
 
     Its derivative is two diagonals side by side: sigmoid(b) along a, and a sigmoid(b) sigmoid(-b) along b, which is NaN
     where both a and b are infinite.
@@ -164,9 +170,15 @@ def glu(a: Any, b: Any) -> Any:
         below = -absolute(b)
         return ratio(where(b >= 0.0, a, exp_times(a, below, 0.0)), 1.0, exp(below))
 
-    limit = (a == 0.0) | (absolute(a) == inf) | (absolute(b) == inf)
     gated = seldom(absolute(b) > MODERATE, far, usual)
-    return seldom(limit, lambda: where(b > -inf, a, where(b == -inf, a * 0.0, b)), gated)
+
+    def rare() -> Any:
+        series = sum_odd(0.5 * a, a * b * (0.25 - b * b * (1.0 / 48.0)))
+        limit = where(b > -inf, a, where(b == -inf, a * 0.0, b))
+        infinite = (absolute(a) == inf) | (absolute(b) == inf)
+        return where((a == 0.0) | infinite, limit, where(absolute(b) < NEAR_ZERO, series, gated))
+
+    return seldom((absolute(a) < HALVED) | (absolute(a) == inf) | (absolute(b) == inf), rare, gated)
 
 
 def _sparsemax_exact(m: Any, row: list[Any]) -> list[Any]:

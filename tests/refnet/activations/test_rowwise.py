@@ -68,6 +68,19 @@ def test_log_softmax_below_the_middle_of_two_numbers_is_the_lower_one(gap, read,
         assert (y[:, 1:] == scores - ulp).all()
 
 
+@pytest.mark.parametrize("read", READINGS)
+@pytest.mark.parametrize("b", [1e-30, -1e-30, 1e-45, -1e-45, 1e-8, -1e-8])
+def test_a_gate_that_is_all_but_half_open_decides_to_which_side_half_of_a_number_is_rounded(b, read):
+    ulp = 2.0**-149
+    a = ulp * np.array([1, 3, 5, 2**22 + 1, 2**23 - 1, 2**23 + 1, 2**24 - 1], np.float64)
+    expected = a / 2 + (ulp / 2 if b > 0 else -ulp / 2)
+    for sign in (1.0, -1.0):
+        row = np.concatenate([sign * a, np.full(len(a), b)]).astype(np.float32)
+        for many in (1, 100):
+            y = read(REGISTRY["glu"], np.tile(row, (many, 1)))
+            assert (y == sign * expected).all()
+
+
 SPECIAL = {
     "softmax": [
         ([1.0, INF, 2.0], [0.0, 1.0, 0.0]),
