@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from refnet.errors import did_you_mean
+from typing import Any, NoReturn
 
-__all__ = ["no_attribute"]
+__all__ = ["Elsewhere", "point_elsewhere"]
 
 _TRAINING = ("compile", "evaluate", "fit", "test_on_batch", "train_on_batch")
 _FILES = ("export", "load_weights", "save", "save_weights", "to_json")
 
 
-def no_attribute(name: str, class_name: str, known: list[str]) -> str:
-    """Return the sentence for an attribute that a model has not.
+class Elsewhere:
+    """An attribute that is not there, and says why. A ``__getattr__`` would slow down all others, and so every call."""
 
-    Examples
-    --------
-    >>> no_attribute("fit", "Sequential", [])
-    'Sequential has no fit, since refnet does not train; train in Keras, and take over the model with parity.from_keras'
-    """
-    if name in _TRAINING:
-        return (
-            f"{class_name} has no {name}, since refnet does not train;"
-            " train in Keras, and take over the model with parity.from_keras"
+    def __init__(self, name: str, reason: str) -> None:
+        self.name, self.reason = name, reason
+
+    def __get__(self, model: Any, owner: type) -> NoReturn:
+        """Raise AttributeError."""
+        raise AttributeError(f"{owner.__name__} has no {self.name}, since {self.reason}", name=self.name, obj=model)
+
+
+def point_elsewhere(model_class: type) -> None:
+    """Have a class say, of what Keras' models can do besides, where it is done."""
+    for name in _TRAINING:
+        reason = "refnet does not train; train in Keras, and take over the model with parity.from_keras"
+        setattr(model_class, name, Elsewhere(name, reason))
+    for name in _FILES:
+        reason = (
+            "refnet has no model files; Keras has, and parity.to_keras and parity.from_keras go there and back"
+            " (refnet's models can be pickled, too)"
         )
-    if name in _FILES:
-        return (
-            f"{class_name} has no {name}, since refnet has no model files; Keras has, and parity.to_keras and"
-            " parity.from_keras go there and back (refnet's models can be pickled, too)"
-        )
-    return f"{class_name!r} object has no attribute {name!r}{did_you_mean(name, known)}"
+        setattr(model_class, name, Elsewhere(name, reason))

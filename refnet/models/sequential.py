@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +18,7 @@ from refnet.layers.operations import Operation
 from refnet.layers.running import Segment
 from refnet.layers.weights import frozen
 from refnet.models.configs import model_config, read_config
-from refnet.models.elsewhere import no_attribute
+from refnet.models.elsewhere import point_elsewhere
 from refnet.models.predicting import predict
 from refnet.models.stacking import entry_of, place_of, require_addable
 from refnet.models.summary import print_summary
@@ -87,7 +87,8 @@ class Sequential(Layer):
     @trainable.setter
     def trainable(self, trainable: bool) -> None:
         self._trainable = bool(trainable)
-        for layer in self.__dict__.get("_layers", ()):  # there is none yet while the model is made
+        # There is none yet while the model is made. Python finds attributes faster while nobody asks for __dict__.
+        for layer in getattr(self, "_layers", ()):
             layer.trainable = self._trainable
 
     # Layers
@@ -387,14 +388,6 @@ class Sequential(Layer):
         """Print the table of the layers: see `refnet.models.summary.print_summary`."""
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
-    if not TYPE_CHECKING:  # a type checker is to know what there is
-
-        def __getattr__(self, name: str) -> NoReturn:
-            known = [key for key in dir(type(self)) if not key.startswith("_")]
-            if name in known:  # its getter has raised a NotBuiltError, which is an AttributeError too
-                self.__getattribute__(name)
-            raise AttributeError(no_attribute(name, type(self).__name__, known), name=name, obj=self)
-
     def __getstate__(self) -> dict[str, Any]:
         # The layers are copied one after another, while another thread may set weights: these are of one moment.
         with state_lock():
@@ -430,3 +423,6 @@ class Sequential(Layer):
             layer._owners.add(self)
         for layer, arrays in zip(self._different_leaves(), moment, strict=True):
             layer._weights = tuple(map(frozen, arrays))
+
+
+point_elsewhere(Sequential)
