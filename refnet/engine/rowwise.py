@@ -261,7 +261,7 @@ def _as_lanes(reading: Reading, share: Reading, stored: str) -> Any:
 def _rests_of_columns(stored: str) -> Any:
     """Return ``find(x, lines, terms, rows, columns, tops)``: it finds what `_rest` does, for rows in columns.
 
-    The lines are those of x; one room of terms behind them is free. Behind the highest entries there is room for the
+    The lines are those of x; behind the terms there is as much room again, and behind the highest entries room for the
     rests, for as many numbers again, for one row, and for a sum of each row's lanes.
     """
     together, rest_of = lanes_at_once(LIVE), _rest(stored)
