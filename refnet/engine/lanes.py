@@ -34,7 +34,7 @@ from refnet.engine.vectors import (
     stream,
 )
 
-__all__ = ["SUMS", "lanes_at_once", "over_lanes", "parameters_at", "widened"]
+__all__ = ["SUMS", "added", "lanes_at_once", "over_lanes", "parameters_at", "widened"]
 
 #: Vectors of float64 that a function runs on for what is left at the end.
 SHORT = 2
@@ -124,6 +124,11 @@ def over_lanes(
             part(i, count - i, values, *addresses)
 
     return run
+
+
+def added(sums: list[Number], values: list[Number]) -> list[Number]:
+    """Return each sum with its value added: a `Fold`."""
+    return [total + value for total, value in zip(sums, values, strict=True)]
 
 
 def lanes_at_once(live: int) -> int:

@@ -21,7 +21,7 @@ from refnet.engine.coefficients import EXP_45
 from refnet.engine.elementary import exp_coarse
 from refnet.engine.formulas import Reading
 from refnet.engine.intrinsics import ACCESS, load_float64, select, store_float64
-from refnet.engine.lanes import SUMS, lanes_at_once, over_lanes
+from refnet.engine.lanes import SUMS, added, lanes_at_once, over_lanes
 from refnet.engine.machine import machine
 from refnet.engine.rows import LANES, highest, spread, sum_of, top, total, total_apart
 from refnet.engine.table import BLOCK, ROOMS
@@ -151,12 +151,9 @@ def _one_by_one(reading: Reading, share: Reading, stored: str) -> Any:
     def result(x: Number, term: Number, top: Number, share: Number) -> tuple[Number]:
         return (reading(x, top, term, share),)
 
-    def add(sums: list[Number], values: list[Number]) -> list[Number]:
-        return [sums[0] + values[0]]
-
     size = NUMBERS[stored][1]
     find_top, rest_of = top(stored), _rest(stored)
-    find_terms = over_lanes(terms_of, (stored,), (WIDE,), 1, live=LIVE, fold=add, ahead=(False, True))
+    find_terms = over_lanes(terms_of, (stored,), (WIDE,), 1, live=LIVE, fold=added, ahead=(False, True))
     find_shares = over_lanes(lambda rest: (share(rest),), (WIDE,), (WIDE,), live=LIVE)
     find_results = over_lanes(result, (stored, WIDE), (stored,), 2, live=LIVE)
 
@@ -264,24 +261,34 @@ def _rests_of_columns(stored: str) -> Any:
     The lines are those of x; behind the terms there is as much room again, and behind the highest entries room for the
     rests, for as many numbers again, for one row, and for a sum of each row's lanes.
     """
-    together, rest_of = lanes_at_once(LIVE), _rest(stored)
-    size = NUMBERS[stored][1]
-    find_rests, find_totals = sums_of_rows(together, 1.0), sums_of_rows(together, 0.0)
+    together = lanes_at_once(LIVE)
+    find_rests, in_lanes = sums_of_rows(together, 1.0), _in_lanes()
+    leave_out_tops, without_limit = _without_tops(stored, in_lanes), _without_limit(stored)
+
+    @numba.njit(error_model="numpy")
+    def find(x: int, lines: int, terms: int, rows: int, columns: int, tops: int) -> None:
+        rests, asked = tops + 8 * rows, 0
+        free = rests + 8 * rows
+        lanes = in_lanes(terms, rows, columns, free + 8 * (rows + LONG))
+        for r in range(0, rows, together):
+            asked += find_rests(lanes + 8 * r, 8 * rows, min(columns, LANES), _little(columns), rests + 8 * r)
+        if asked > 0:
+            leave_out_tops(lines, terms, rows, columns, tops, rests, free)
+            without_limit(x, terms, rows, columns, tops, rests, free)
+
+    return find
+
+
+def _in_lanes() -> Any:
+    """Return ``in_lanes(terms, rows, columns, sums)``: it adds up the columns j, j + `LANES`, ... for each lane j.
+
+    It returns where these sums stand: columns without another to add are their own.
+    """
     copy = over_lanes(lambda a: (a,), (WIDE,), (WIDE,), live=LIVE)
     add = over_lanes(lambda a, b: (a + b,), (WIDE, WIDE), (WIDE,), live=LIVE)
 
-    def without_top(x: Number, term: Number, top: Number) -> tuple[Number]:
-        return (trace.select(x == top, x.constant(0.0), term),)
-
-    def better(rest: Number, total: Number, least: Number) -> tuple[Number]:
-        return (trace.select(rest < least, total, rest),)
-
-    leave_out = over_lanes(without_top, (stored, WIDE, WIDE), (WIDE,), live=LIVE, repeated=(2,))
-    choose = over_lanes(better, (WIDE, WIDE), (WIDE,), 1, live=LIVE)
-
     @numba.njit(error_model="numpy")
     def in_lanes(terms: int, rows: int, columns: int, sums: int) -> int:
-        """Add up the columns j, j + `LANES`, ... and return where these sums stand: one column each are their own."""
         column = 8 * rows
         if columns <= LANES:
             return terms
@@ -292,39 +299,64 @@ def _rests_of_columns(stored: str) -> Any:
             add(rows * min(LANES, columns - j), 0, sums, terms + j * column, sums)
         return sums
 
+    return in_lanes
+
+
+def _without_tops(stored: str, in_lanes: Any) -> Any:
+    """Return the function that adds up rows without their highest entries, for those whose rest is little.
+
+    Such a row has one highest entry: with two its rest is 1 or more.
+    """
+    together = lanes_at_once(LIVE)
+
+    def without_top(x: Number, term: Number, top: Number) -> tuple[Number]:
+        return (trace.select(x == top, x.constant(0.0), term),)
+
+    def better(rest: Number, total: Number, least: Number) -> tuple[Number]:
+        return (trace.select(rest < least, total, rest),)
+
+    find_totals = sums_of_rows(together, 0.0)
+    leave_out = over_lanes(without_top, (stored, WIDE, WIDE), (WIDE,), live=LIVE, repeated=(2,))
+    choose = over_lanes(better, (WIDE, WIDE), (WIDE,), 1, live=LIVE)
+
     @numba.njit(error_model="numpy")
-    def without_limit(x: int, columns: int, top: float, terms: int, rows: int, one_row: int) -> float:
-        """Return the rest of a row whose rest is NaN; its terms stand in a column, and are written anew there."""
+    def run(lines: int, terms: int, rows: int, columns: int, tops: int, rests: int, totals: int) -> None:
+        others = terms + ROOMS * 8 * room(columns)
+        leave_out(rows * columns, 0, lines, terms, tops, others, rows)
+        lanes = in_lanes(others, rows, columns, totals + 8 * (rows + LONG))
+        for r in range(0, rows, together):
+            find_totals(lanes + 8 * r, 8 * rows, min(columns, LANES), 0.0, totals + 8 * r)
+        choose(rows, (_little(columns),), rests, totals, rests)
+
+    return run
+
+
+def _without_limit(stored: str) -> Any:
+    """Return the function that finds the rests that are NaN; terms that `_rest` writes anew are put in their column."""
+    together, rest_of = lanes_at_once(LIVE), _rest(stored)
+    size = NUMBERS[stored][1]
+    find_nan = sums_of_rows(together, 0.0)
+
+    @numba.njit(error_model="numpy")
+    def one(x: int, columns: int, top: float, terms: int, rows: int, row: int) -> float:
         for j in range(columns):
-            store_float64(one_row, j, load_float64(terms, j * rows))
-        rest = rest_of(x, columns, top, one_row, nan)
+            store_float64(row, j, load_float64(terms, j * rows))
+        rest = rest_of(x, columns, top, row, nan)
         for j in range(columns):
-            store_float64(terms, j * rows, load_float64(one_row, j))
+            store_float64(terms, j * rows, load_float64(row, j))
         return rest
 
     @numba.njit(error_model="numpy")
-    def find(x: int, lines: int, terms: int, rows: int, columns: int, tops: int) -> None:
-        rests, totals, one_row = tops + 8 * rows, tops + 16 * rows, tops + 24 * rows
-        sums, least, few, asked = one_row + 8 * LONG, _little(columns), min(columns, LANES), 0
-        lanes = in_lanes(terms, rows, columns, sums)
-        for r in range(0, rows, together):
-            asked += find_rests(lanes + 8 * r, 8 * rows, few, least, rests + 8 * r)
-        if asked == 0:
-            return
-        others = terms + ROOMS * 8 * room(columns)
-        leave_out(rows * columns, 0, lines, terms, tops, others, rows)
-        lanes = in_lanes(others, rows, columns, sums)
-        for r in range(0, rows, together):
-            find_totals(lanes + 8 * r, 8 * rows, few, least, totals + 8 * r)
-        choose(rows, (least,), rests, totals, rests)
+    def run(x: int, terms: int, rows: int, columns: int, tops: int, rests: int, totals: int) -> None:
+        row = totals + 8 * rows
         for first in range(0, rows, together):
-            if find_totals(rests + 8 * first, 0, 1, -inf, totals) == 0:  # of one number each: are any NaN?
+            if find_nan(rests + 8 * first, 0, 1, -inf, totals) == 0:  # as rows of one number: nothing else is below
                 continue
             for r in range(first, first + together):
                 rest, top = load_float64(rests, r), load_float64(tops, r)
                 if rest != rest:
-                    rest = without_limit(x + r * columns * size, columns, top, terms + 8 * r, rows, one_row)
+                    rest = one(x + r * columns * size, columns, top, terms + 8 * r, rows, row)
                     store_float64(rests, r, rest)
                     store_float64(tops, r, nan if rest != rest else top)
 
-    return find
+    return run

@@ -16,14 +16,15 @@ from math import inf
 from typing import Any
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 from refnet.engine.intrinsics import load_float64
-from refnet.engine.lanes import SUMS, lanes_at_once, over_lanes
+from refnet.engine.lanes import SUMS, added, lanes_at_once, over_lanes
 from refnet.engine.rows import spread, sum_of
-from refnet.engine.rowwise import LIVE, room
+from refnet.engine.rowwise import LIVE, LONG, room
 from refnet.engine.table import ROOMS
 from refnet.engine.trace import Number, absolute, fma as number_fma, select
 from refnet.engine.transposed import highest_of_rows, turned
@@ -35,7 +36,7 @@ __all__ = ["alone", "as_lanes"]
 LEAST = 2.0**-29
 
 #: The bits of float32's `LONG` times `LEAST`, and of inf.
-LEAST_BITS, INFINITE_BITS = 0x34000000, 0x7F800000
+LEAST_BITS, INFINITE_BITS = (int(np.float32(value).view(np.uint32)) for value in (LONG * LEAST, inf))
 
 I32, I64, F32, F64 = ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleType()
 
@@ -90,12 +91,9 @@ def alone() -> Any:
         keep = number_fma(k, gap, rest) > 0.0
         return select(keep, one, zero), select(keep, gap, zero)
 
-    def add(sums: list[Number], values: list[Number]) -> list[Number]:
-        return [total + value for total, value in zip(sums, values, strict=True)]
-
     find_gaps = over_lanes(_gap, ("float32",), ("float64",), 1, live=LIVE)
-    find_kept = over_lanes(kept, ("float64",), (), 2, live=LIVE, fold=add)
-    find_fine = over_lanes(fine, ("float32",), (), 1, live=LIVE, fold=add)
+    find_kept = over_lanes(kept, ("float64",), (), 2, live=LIVE, fold=added)
+    find_fine = over_lanes(fine, ("float32",), (), 1, live=LIVE, fold=added)
     find_results = over_lanes(_result, ("float64",), ("float32",), 2, live=LIVE)
 
     @numba.njit(error_model="numpy")
