@@ -259,7 +259,7 @@ def _rests_of_columns(stored: str) -> Any:
     """Return ``find(x, lines, terms, rows, columns, tops)``: it finds what `_rest` does, for rows in columns.
 
     The lines are those of x; behind the terms there is as much room again, and behind the highest entries room for the
-    rests, for as many numbers again, for one row, and for a sum of each row's lanes.
+    rests, for as many numbers again, and for a sum of each row's lanes, or one row.
     """
     together = lanes_at_once(LIVE)
     find_rests, in_lanes = sums_of_rows(together, 1.0), _in_lanes()
@@ -269,7 +269,7 @@ def _rests_of_columns(stored: str) -> Any:
     def find(x: int, lines: int, terms: int, rows: int, columns: int, tops: int) -> None:
         rests, asked = tops + 8 * rows, 0
         free = rests + 8 * rows
-        lanes = in_lanes(terms, rows, columns, free + 8 * (rows + LONG))
+        lanes = in_lanes(terms, rows, columns, free + 8 * rows)
         for r in range(0, rows, together):
             asked += find_rests(lanes + 8 * r, 8 * rows, min(columns, LANES), _little(columns), rests + 8 * r)
         if asked > 0:
@@ -323,7 +323,7 @@ def _without_tops(stored: str, in_lanes: Any) -> Any:
     def run(lines: int, terms: int, rows: int, columns: int, tops: int, rests: int, totals: int) -> None:
         others = terms + ROOMS * 8 * room(columns)
         leave_out(rows * columns, 0, lines, terms, tops, others, rows)
-        lanes = in_lanes(others, rows, columns, totals + 8 * (rows + LONG))
+        lanes = in_lanes(others, rows, columns, totals + 8 * rows)
         for r in range(0, rows, together):
             find_totals(lanes + 8 * r, 8 * rows, min(columns, LANES), 0.0, totals + 8 * r)
         choose(rows, (_little(columns),), rests, totals, rests)
