@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 __all__ = [
     "absolute",
     "copysign",
+    "elu_shortcut",
     "exp",
     "exp_coarse",
     "exp_sum",
@@ -205,6 +206,20 @@ def shortcut(
     >>> x = np.array([2.0**-30, 2.0])
     >>> shortcut(x, 0.0, 2.0**-24, lambda x: 1.0, 48, np.cosh)
     array([1.        , 3.76219569])
+    """
+    return usual(x)
+
+
+def elu_shortcut(x: Any, divisor: Any, above: Any, below: Any, usual: Callable[[Any], Any]) -> Any:
+    """Return ``usual(x)``, which is (high + low) (e^(x / divisor) - 1), for x <= 0.
+
+    For float32 the engine computes that in pairs of float32, where these are enough to round it, the divisor is 1 and
+    the factor known beforehand, and its parts float32 numbers. It is a formula's last word.
+
+    Examples
+    --------
+    >>> float(elu_shortcut(-1.0, 1.0, 2.0, 0.0, lambda x: 2.0 * np.expm1(x)))
+    -1.2642411176571153
     """
     return usual(x)
 

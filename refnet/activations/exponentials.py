@@ -12,6 +12,7 @@ from refnet.elementary import (
     NEAR_ZERO,
     absolute,
     choose,
+    elu_shortcut,
     exp,
     exp_coarse,
     exp_times,
@@ -42,6 +43,7 @@ SELU_ALPHA = 1.6732632423543772
 SELU_SCALE = 1.0507009873554805
 SELU_BELOW = SELU_SCALE * SELU_ALPHA
 SELU_BELOW_LOW = 5.75014648756476e-17  # what the rounding of that product took away
+SELU_BELOW_PARTS = 1.7580993175506592, 2.3296717444054593e-08  # for `elu_shortcut`
 SELU_SCALE_PARTS = 1.0507009029388428, 8.44166336833041e-08  # for `scaled`; both positive, so that -0 stays -0
 
 
@@ -140,8 +142,11 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     def usual(x: Any) -> Any:
         return seldom(absolute(x) < 2.0**-28, beside_0, alpha * expm1(-absolute(x)))
 
-    kept = (x > 0.0) | ((x == 0.0) & (alpha > 0.0))  # a negative alpha turns the sign of 0
-    return split(kept, x, lambda: shortcut(x, 2.0**-100, 87.0, short, 39, usual))
+    def in_parts(x: Any) -> Any:
+        kept = (x > 0.0) | ((x == 0.0) & (alpha > 0.0))  # a negative alpha turns the sign of 0
+        return split(kept, x, lambda: shortcut(x, 2.0**-100, 87.0, short, 39, usual))
+
+    return elu_shortcut(x, 1.0, (1.0, 0.0), (alpha, 0.0), in_parts)
 
 
 @activation(
@@ -175,9 +180,12 @@ def selu(x: Any) -> Any:
         t = expm1(-absolute(x))
         return where(x > 0.0, SELU_SCALE * x, fma(SELU_BELOW, t, SELU_BELOW_LOW * t))
 
-    kept = (x >= 2.0**-100) | (x == 0.0)
-    above = scaled(x, SELU_SCALE, *SELU_SCALE_PARTS)
-    return split(kept, above, lambda: shortcut(x, 2.0**-100, 87.0, short, 39, usual))
+    def in_parts(x: Any) -> Any:
+        kept = (x >= 2.0**-100) | (x == 0.0)
+        above = scaled(x, SELU_SCALE, *SELU_SCALE_PARTS)
+        return split(kept, above, lambda: shortcut(x, 2.0**-100, 87.0, short, 39, usual))
+
+    return elu_shortcut(x, 1.0, SELU_SCALE_PARTS, SELU_BELOW_PARTS, in_parts)
 
 
 def _silu_derivative(m: Any, x: Any) -> Any:
@@ -344,7 +352,10 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
         flat, near = alpha == 0.0, absolute(x) <= 1e-290 * absolute(alpha)
         return seldom(flat | near, lambda: where(flat, maximum(x, -0.0), x), alpha * expm1(x / alpha))
 
-    return split(x >= 0.0, x, lambda: shortcut(x, 2.0**-100, 87.0, short, 39, usual))
+    def in_parts(x: Any) -> Any:
+        return split(x >= 0.0, x, lambda: shortcut(x, 2.0**-100, 87.0, short, 39, usual))
+
+    return elu_shortcut(x, alpha, (1.0, 0.0), (alpha, 0.0), in_parts)
 
 
 def _mish_exact(m: Any, x: Any) -> Any:

@@ -10,7 +10,7 @@ from refnet.engine.machine import machine
 from refnet.engine.trace import F64, Number, like
 from refnet.engine.vectors import joined, pieces
 
-__all__ = ["ROUNDER", "Bits", "bits_of", "exponent_and_fraction", "from_bits", "looked_up", "power_of_two"]
+__all__ = ["ROUNDER", "Bits", "bits_of", "exponent_and_fraction", "from_bits", "looked_up", "permuted", "power_of_two"]
 
 I64 = ir.IntType(64)
 
@@ -69,8 +69,7 @@ def looked_up(table: tuple[int, ...], bits: Bits) -> Bits:
     builder, kind = bits.builder, bits.value.type
     lanes = kind.count if isinstance(kind, ir.VectorType) else 1
     if lanes >= 8 and machine().vector_bytes == 64:
-        parts = [_permuted(builder, table, part) for part in pieces(builder, bits.value, 8)]
-        return Bits(builder, joined(builder, parts))
+        return Bits(builder, permuted(builder, table, bits.value))
     place = _table(builder.module, table)
     entries = (bits & (len(table) - 1)).value
     if lanes == 1:
@@ -82,13 +81,17 @@ def looked_up(table: tuple[int, ...], bits: Bits) -> Bits:
     return Bits(builder, found)
 
 
-def _permuted(builder: Any, table: tuple[int, ...], entries: Any) -> Any:
-    """Return eight entries of a table, by the instruction that looks at the lowest four bits of each lane."""
-    kind = ir.VectorType(I64, 8)
-    name = "llvm.x86.avx512.vpermi2var.q.512"
+def permuted(builder: Any, table: tuple[int, ...], entries: Any) -> Any:
+    """Return entries of a table of 16 integers of 64 bits, or 32 of 32 bits, by the lowest bits of a vector's lanes.
+
+    An instruction of AVX-512 finds them in two registers.
+    """
+    number, half = entries.type.element, len(table) // 2
+    kind = ir.VectorType(number, half)
+    name = f"llvm.x86.avx512.vpermi2var.{'q' if half == 8 else 'd'}.512"
     function = builder.module.globals.get(name) or ir.Function(builder.module, ir.FunctionType(kind, [kind] * 3), name)
-    low, high = (ir.Constant(kind, [I64(entry) for entry in half]) for half in (table[:8], table[8:]))
-    return builder.call(function, [low, entries, high])
+    low, high = (ir.Constant(kind, [number(entry) for entry in part]) for part in (table[:half], table[half:]))
+    return joined(builder, [builder.call(function, [low, part, high]) for part in pieces(builder, entries, half)])
 
 
 def _table(module: Any, table: tuple[int, ...]) -> Any:

@@ -16,7 +16,7 @@ from typing import Any
 
 from refnet import elementary
 from refnet.elementary import MODERATE
-from refnet.engine import trace
+from refnet.engine import float32_pairs, trace
 from refnet.engine.bits import ROUNDER, bits_of, exponent_and_fraction, from_bits, looked_up
 from refnet.engine.coefficients import (
     COTH,
@@ -35,7 +35,7 @@ from refnet.engine.coefficients import (
 )
 from refnet.engine.quotient import Quotient, chosen, over_sum
 from refnet.engine.shortcut import unless_in_doubt
-from refnet.engine.trace import Condition, Number, in_float32, in_float64, polynomial, select, sqrt
+from refnet.engine.trace import Condition, Number, from_float32, in_float32, in_float64, polynomial, select, sqrt
 
 __all__ = ["FEWER_DIGITS", "TO_FLOAT32", "exp", "exp_coarse", "expm1", "numbers"]
 
@@ -165,6 +165,11 @@ def expm1_coarse(x: Any) -> Number:
     (x,) = numbers(x)
     _, t, r = _reduced(x, -700.0, coarse=True)
     return fma(t, fma(polynomial(EXP_45, r), r * r, r), t - 1.0)
+
+
+def elu_shortcut(x: Any, divisor: Any, above: Any, below: Any, usual: Callable[[Any], Number]) -> Number:
+    """Return ``usual(x)``, which is right for all numbers and formats."""
+    return usual(x)
 
 
 def exp_sum(high: Any, low: Any) -> Quotient:
@@ -319,9 +324,7 @@ def scaled_in_float32(x: Any, factor: Any, high: Any, low: Any) -> Number:
         return scaled(x, factor, high, low)
     narrow = in_float32(*numbers(x))
     rounded = trace.fma(narrow, high, low * narrow)
-    wide = in_float64(rounded)
-    wide.narrow = rounded.value
-    return wide
+    return from_float32(rounded)
 
 
 #: word of refnet.elementary -> its compiled reading for results of float32 and fewer digits
@@ -334,6 +337,7 @@ FEWER_DIGITS: dict[Callable[..., Any], Callable[..., Number]] = {
     elementary.exp_times: exp_times,
     elementary.expm1: expm1,
     elementary.expm1_coarse: expm1_coarse,
+    elementary.elu_shortcut: elu_shortcut,
     elementary.fma: fma,
     elementary.hyperbola_gap: hyperbola_gap,
     elementary.hyperbola_gap_coarse: hyperbola_gap_coarse,
@@ -359,6 +363,7 @@ FEWER_DIGITS: dict[Callable[..., Any], Callable[..., Number]] = {
 
 #: The words that have another reading where results are of float32 itself.
 TO_FLOAT32: dict[Callable[..., Any], Callable[..., Number]] = {
+    elementary.elu_shortcut: float32_pairs.elu_shortcut,
     elementary.scaled: scaled_in_float32,
     elementary.shortcut: shortcut_to_float32,
 }

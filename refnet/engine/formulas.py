@@ -9,7 +9,7 @@ from typing import Any, cast
 import numba
 
 from refnet.activations.reading import itself
-from refnet.elementary import split, where
+from refnet.elementary import elu_shortcut, split, where
 from refnet.engine.elementary import FEWER_DIGITS, TO_FLOAT32
 from refnet.engine.pair_words import IN_PAIRS
 from refnet.engine.pairs import Pair, rounded
@@ -57,7 +57,7 @@ def in_numbers(formula: Callable[..., Any], count: int, dtype: str) -> Reading |
 
 def in_two_parts(formula: Callable[..., Any], count: int) -> Parts | None:
     """Return the parts of a formula for float32 whose last word is `split`, or None if it is another."""
-    words = _short_words(formula, "float32")
+    words = {**_short_words(formula, "float32"), elu_shortcut: FEWER_DIGITS[elu_shortcut]}
     short = with_words(formula, {**words, split: lambda condition, value, other: (condition, value)})
     other = with_words(formula, {**words, split: lambda condition, value, other: other()})
 

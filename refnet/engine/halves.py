@@ -14,7 +14,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from refnet.engine.vectors import LINE, joined, pieces, size_of
+from refnet.engine.vectors import LINE, bytes_of, joined, pieces
 
 __all__ = ["loop_in_halves"]
 
@@ -93,7 +93,7 @@ def _halves(loaded: list[Any], rest: list[Any], later: list[Any]) -> tuple[list[
         for each in reversed(early):
             new = {value for value in _operands(each) if value in ready} - waiting
             alone = each in waiting and not _used_in([other for other in early if other is not each], [each])
-            if alone and sum(map(_bytes, new)) <= _bytes(each):
+            if alone and sum(map(bytes_of, new)) <= bytes_of(each):
                 early.remove(each)
                 waiting, moved = waiting - {each} | new, True
     return early, late()
@@ -118,13 +118,6 @@ def _used_in(instructions: Iterable[Any], values: Iterable[Any]) -> list[Any]:
     return [value for value in values if value in read]
 
 
-def _bytes(value: Any) -> int:
-    kind = value.type
-    if not isinstance(kind, ir.VectorType):
-        return 0
-    return kind.count * (kind.element.width // 8 if isinstance(kind.element, ir.IntType) else size_of(kind.element))
-
-
 def _side_by_side(early: list[Any], late: list[Any]) -> list[Any]:
     """Return both lists as one, evenly mixed; each keeps its order."""
     places = [((k + 0.5) / len(part), each) for part in (early, late) for k, each in enumerate(part)]
@@ -133,7 +126,7 @@ def _side_by_side(early: list[Any], late: list[Any]) -> list[Any]:
 
 def _kept(builder: Any, value: Any) -> Any:
     """Return a value that LLVM computes here, and not only behind the jump, where the next turn needs it."""
-    registers = _bytes(value) // LINE
+    registers = bytes_of(value) // LINE
     if registers == 0:
         return value
     parts = pieces(builder, value, value.type.count // registers)

@@ -33,11 +33,11 @@ SIGNATURE = types.void(*[types.int64] * 6)
 #: than there are: elu takes 0.9 of the time then on a Zen 4, where storing a register costs three cycles.
 LONG = 4
 
-#: Fused multiply-adds of a formula's main way from which on, and operations up to which, its steps are cut in two on a
-#: processor whose units take whole vectors. On a Zen 5 softplus is 1.22, mish 1.2, silu, sigmoid and exponential 1.15,
-#: tanh 1.1, tanh_shrink 1.05 times as fast then; gelu, which has 56, 1.0 to 1.04, and squareplus, which waits for a
-#: root and a quotient, 0.94. For what elu, selu and celu move together it makes no difference in a network.
-CHAIN, ROOM = 5, 50
+#: Fused multiply-adds of a formula's main way from which on, and registers up to which it fills for 16 numbers, its
+#: steps are cut in two on a processor whose units take whole vectors. On a Zen 5 softplus is 1.22, mish 1.2, silu,
+#: sigmoid and exponential 1.15, tanh 1.1, tanh_shrink 1.05 times as fast then; gelu, which fills 93, 1.0 to 1.04, and
+#: squareplus, which waits for a root and a quotient, 0.94.
+CHAIN, ROOM = 5, 80
 
 
 def kernel(
@@ -78,7 +78,8 @@ def kernel(
             numba.njit(error_model="numpy")(word_by_word(formula, dtype)), *ACCESS[STORED[dtype]]
         )
     stored, left = STORED[dtype], parameters if fixed is None else 0
-    parts = in_two_parts(formula, len(lows)) if stored == "float32" and machine().vector_bytes == LINE else None
+    moves = machine().vector_bytes == LINE and (left > 0 or not machine().whole_vectors)
+    parts = in_two_parts(formula, len(lows)) if stored == "float32" and moves else None
     if parts is None or exceptions:
         whole = _corrected(_fixed(reading, fixed), exceptions)
         halves = stored == "float32" and machine().whole_vectors and _has_halves(whole, 1 + left)
@@ -94,8 +95,8 @@ def _multiply_adds(reading: Reading | None, count: int) -> int:
 
 
 def _has_halves(reading: Reading, count: int) -> bool:
-    operations, multiply_adds = trace.main_way(_results(reading), count)
-    return multiply_adds >= CHAIN and operations <= ROOM
+    written, multiply_adds = trace.main_way(_results(reading), count, LINE // 4)
+    return multiply_adds >= CHAIN and written <= ROOM * LINE
 
 
 def _results(reading: Reading) -> Callable[..., tuple[Number, ...]]:

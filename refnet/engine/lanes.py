@@ -19,7 +19,7 @@ from numba.extending import intrinsic
 
 from refnet.engine.halves import loop_in_halves
 from refnet.engine.machine import machine
-from refnet.engine.trace import Number
+from refnet.engine.trace import Number, from_float32
 from refnet.engine.vectors import (
     LINE,
     NUMBERS,
@@ -260,9 +260,7 @@ def widened(builder: Any, value: Any, wide: Any) -> Number:
     """Return loaded numbers as float64."""
     if value.type == wide:
         return Number(builder, value)
-    number = Number(builder, builder.fpext(value, wide))
-    number.narrow = value
-    return number
+    return from_float32(Number(builder, value))
 
 
 def parameters_at(builder: Any, values: Any, count: int, lanes: int) -> list[Number]:

@@ -245,6 +245,7 @@ IN_PAIRS: dict[Callable[..., Any], Callable[..., Pair]] = {
     elementary.exp_times: exp_times,
     elementary.expm1: expm1,
     elementary.expm1_coarse: expm1,
+    elementary.elu_shortcut: pairs.elu_shortcut,
     elementary.fma: pairs.fma,
     elementary.hyperbola_gap: hyperbola_gap,
     elementary.hyperbola_gap_coarse: hyperbola_gap,

@@ -17,7 +17,7 @@ from refnet.engine.machine import machine
 from refnet.engine.trace import Condition, Number, absolute, apart, in_float32, jump, like
 from refnet.engine.vectors import pieces
 
-__all__ = ["unless_in_doubt"]
+__all__ = ["outside", "unless_in_doubt"]
 
 I32 = ir.IntType(32)
 
@@ -32,7 +32,7 @@ def unless_in_doubt(
     other 29 bits are as near as that to 2^28.
     """
     builder = x.builder
-    asked = _outside(builder, in_float32(absolute(x)).value, least, most)
+    asked = outside(builder, in_float32(absolute(x)).value, least, most)
     error = 1 << (53 - bits)
     for half in _lower_halves(builder, y.value):
         shifted = builder.add(half, like(half.type, I32((1 << 28) + error)))
@@ -41,17 +41,17 @@ def unless_in_doubt(
     return jump(Condition(builder, asked), lambda: [other(apart(x))], [y])[0]
 
 
-def _outside(builder: Any, size: Any, least: float, most: float) -> Any:
+def outside(builder: Any, size: Any, least: float, most: float) -> Any:
     """Return a mask of as many lanes as a register has, one of which is set if a size is neither inside nor 0."""
     low, high = (int(np.float32(bound).view(np.uint32)) for bound in (least, most))
-    words = _words(builder, size)
+    words = words_of(builder, size)
 
     def past(word: Any) -> Any:
         shifted = builder.sub(word, like(word.type, I32(low)))
         return builder.icmp_unsigned(">", shifted, like(word.type, I32(high - low)))
 
     if low == 0:
-        return past(functools.reduce(lambda a, b: _larger(builder, a, b), words))
+        return past(functools.reduce(lambda a, b: larger(builder, a, b), words))
     masks = [
         builder.and_(past(word), builder.icmp_unsigned("!=", word, ir.Constant(word.type, None))) for word in words
     ]
@@ -60,7 +60,7 @@ def _outside(builder: Any, size: Any, least: float, most: float) -> Any:
 
 def _lower_halves(builder: Any, value: Any) -> list[Any]:
     """Return the lower 32 bits of float64 numbers, in the order that takes one instruction for two registers."""
-    parts = _words(builder, value)
+    parts = words_of(builder, value)
     lanes = parts[0].type.count
     if len(parts) == 1:
         return [_shuffled(builder, parts[0], parts[0], [*range(0, lanes, 2)])]
@@ -72,7 +72,7 @@ def _shuffled(builder: Any, a: Any, b: Any, order: list[int]) -> Any:
     return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, len(order)), order))
 
 
-def _words(builder: Any, value: Any) -> list[Any]:
+def words_of(builder: Any, value: Any) -> list[Any]:
     """Return the bits of a number or a vector as vectors of 32-bit integers, each as long as a register at most."""
     kind = value.type
     lanes, number = (kind.count, kind.element) if isinstance(kind, ir.VectorType) else (1, kind)
@@ -81,5 +81,5 @@ def _words(builder: Any, value: Any) -> list[Any]:
     return pieces(builder, words, min(count, machine().vector_bytes // 4))
 
 
-def _larger(builder: Any, a: Any, b: Any) -> Any:
+def larger(builder: Any, a: Any, b: Any) -> Any:
     return builder.select(builder.icmp_unsigned(">", a, b), a, b)

@@ -18,7 +18,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from refnet.engine.vectors import splat
+from refnet.engine.vectors import bytes_of, splat
 
 F32, F64 = ir.FloatType(), ir.DoubleType()
 
@@ -259,10 +259,7 @@ def jump(condition: Condition, rare: Callable[[], Sequence[Number]], usual: Sequ
 
 def apart(x: Number) -> Number:
     """Return a float32's number, unknown to be the same: code behind a jump then keeps nothing else in registers."""
-    same = Number(x.builder, _called(x.builder, "llvm.arithmetic.fence", in_float32(x).value))
-    wide = in_float64(same)
-    wide.narrow = same.value
-    return wide
+    return from_float32(Number(x.builder, _called(x.builder, "llvm.arithmetic.fence", in_float32(x).value)))
 
 
 def absolute(x: Number) -> Number:
@@ -288,6 +285,21 @@ def in_float64(x: Number) -> Number:
     """Return a number of float32 as a float64."""
     kind = ir.VectorType(F64, x.value.type.count) if isinstance(x.value.type, ir.VectorType) else F64
     return Number(x.builder, x.builder.fpext(x.value, kind))
+
+
+def from_float32(x: Number) -> Number:
+    """Return a number of float32 as a float64 that remembers it."""
+    wide = in_float64(x)
+    wide.narrow = x.value
+    return wide
+
+
+def known(x: Number) -> float | None:
+    """Return the value of a constant, or None if x is another number."""
+    if not isinstance(x.value, ir.Constant):
+        return None
+    one = x.value.constant[0] if isinstance(x.value.type, ir.VectorType) else x.value
+    return float(one.constant)
 
 
 def sqrt(x: Number) -> Number:
@@ -346,16 +358,19 @@ def trace(function: Callable[..., tuple[Number, ...]], count: int) -> int:
     return len(calls)
 
 
-def main_way(function: Callable[..., tuple[Number, ...]], count: int) -> tuple[int, int]:
-    """Return how many operations, and how many fused multiply-adds of these, come before the first jump."""
-    blank, _ = _blank(function, count)
+def main_way(function: Callable[..., tuple[Number, ...]], count: int, lanes: int) -> tuple[int, int]:
+    """Return how many bytes of results, and how many fused multiply-adds, come before the first jump.
+
+    The function runs on vectors of ``lanes`` numbers of float32.
+    """
+    blank, _ = _blank(lambda *numbers: function(*map(from_float32, numbers)), count, ir.VectorType(F32, lanes))
     operations = blank.blocks[0].instructions
-    return len(operations), sum(map(_is_fma, operations))
+    return sum(map(bytes_of, operations)), sum(map(_is_fma, operations))
 
 
-def _blank(function: Callable[..., tuple[Number, ...]], count: int) -> tuple[Any, tuple[Number, ...]]:
+def _blank(function: Callable[..., tuple[Number, ...]], count: int, kind: Any = F64) -> tuple[Any, tuple[Number, ...]]:
     """Run ``function`` on ``count`` Numbers; return the code that it made, and its results."""
-    blank = ir.Function(ir.Module(), ir.FunctionType(ir.VoidType(), [F64] * count), "blank")
+    blank = ir.Function(ir.Module(), ir.FunctionType(ir.VoidType(), [kind] * count), "blank")
     builder = ir.IRBuilder(blank.append_basic_block())
     return blank, function(*(Number(builder, argument) for argument in blank.args))
 

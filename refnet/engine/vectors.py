@@ -23,6 +23,15 @@ def size_of(number: Any) -> int:
     return 4 if number == ir.FloatType() else 8
 
 
+def bytes_of(value: Any) -> int:
+    """Return the bytes of a vector of numbers or integers; a mask has none, nor has anything else."""
+    kind = value.type
+    if not isinstance(kind, ir.VectorType):
+        return 0
+    number = kind.element
+    return int(kind.count) * (number.width // 8 if isinstance(number, ir.IntType) else size_of(number))
+
+
 def constant(vector: Any, value: float) -> Any:
     """Return a vector of one value."""
     return ir.Constant(vector, [ir.Constant(vector.element, value)] * vector.count)
