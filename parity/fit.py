@@ -25,6 +25,9 @@ mp.prec = 240
 
 HALF_LN2 = mp.log(2) / 2 * mp.mpf("1.0005")  # what is left of x after n ln 2, with room for a rounding
 SIXTEENTH = HALF_LN2 / 16  # the same where a table holds the roots of 2
+
+#: Where r lies in `refnet.engine.float32_pairs`.
+NEAR = mp.mpf(1) / 80
 SMALL = mp.mpf(10) ** -20
 
 
@@ -178,6 +181,7 @@ FITS = (
     Fit(f"{_PLAIN}:EXP", lambda r: _exp_rest(r, 2), -SIXTEENTH, SIXTEENTH, 4, lambda r: r**2),
     Fit(f"{_PLAIN}:EXP_45", lambda r: _exp_rest(r, 2), -SIXTEENTH, SIXTEENTH, 3, lambda r: r**2),
     Fit(f"{_PLAIN}:EXP_36", lambda r: _exp_rest(r, 2), -SIXTEENTH, SIXTEENTH, 2, lambda r: r**2),
+    Fit(f"{_PLAIN}:EXP_NEAR", lambda r: _exp_rest(r, 2), -NEAR, NEAR, 2, lambda r: mp.mpf(2)),
     Fit(f"{_PLAIN}:EXPM1", lambda r: _exp_rest(r, 2), -SIXTEENTH, SIXTEENTH, 5, lambda r: r),
     Fit(f"{_PLAIN}:LOG", lambda z: _log_rest(z, 1), mp.mpf(0), _LOG_SINGLE, 7, lambda z: z / 2),
     Fit(f"{_PLAIN}:LOG_UNIT", lambda z: _log_rest(z, 1), mp.mpf(0), _LOG_UNIT, 10, lambda z: z / 2),

@@ -81,7 +81,7 @@ EXP_36 = (
     0.5,
 )
 
-#: The same where |r| is below 1/80, for float32; error 2^-27 of the whole
+#: The same where |r| is below 1/80, for pairs of float32; error 2^-26.5 of this itself
 EXP_NEAR = (
     0.04166682942742393,
     0.16666764323189145,

@@ -125,7 +125,8 @@ def _kernel(
         reason = next((line for line in lines if line and not line.startswith("Failed in nopython")), "no reason given")
         raise ArgumentError(
             f"activation {formula.__name__!r}: its formula cannot be compiled ({reason}); accepted: arithmetic,"
-            " comparisons and the words of refnet.elementary; beside an `if` not polynomial, seldom, shortcut and split"
+            " comparisons and the words of refnet.elementary; beside an `if` not elu_shortcut, polynomial, seldom,"
+            " shortcut and split"
         ) from error
 
 

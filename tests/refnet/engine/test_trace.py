@@ -15,8 +15,10 @@ from refnet.engine.trace import (
     compiled,
     copysign,
     fma,
+    from_float32,
     in_float32,
     in_float64,
+    known,
     main_way,
     polynomial,
     seldom,
@@ -144,5 +146,17 @@ def test_the_main_way_ends_at_the_first_jump():
     def formula(x):
         return (seldom(x > 3.0, lambda: fma(x, x, x), fma(x, x + 1.0, x)),)
 
-    assert main_way(formula, 1) == (4, 1)  # a sum, a multiply-add, a comparison, the jump
+    assert main_way(formula, 1, lanes=16) == (3 * 128, 1)  # x in float64, a sum, a multiply-add; a mask has no bytes
     assert trace(formula, 1) == 2
+
+
+def test_a_constant_is_known():
+    found = []
+
+    def formula(x):
+        found.extend([known(x), known(x.constant(0.1)), known(from_float32(in_float32(x)).constant(-3.0))])
+        return (x,)
+
+    main_way(formula, 1, lanes=16)
+    trace(formula, 1)
+    assert found == [None, 0.1, -3.0] * 2
