@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -25,6 +24,7 @@ from refnet.engine.vectors import (
     NUMBERS,
     address_as,
     constant,
+    each,
     first_lanes,
     load,
     masked_load,
@@ -98,32 +98,55 @@ def over_lanes(
         How to load a whole step of an input: ``lookup(builder, address, table, i, lanes)``. The table stands at one
         more address behind all others, and ``count`` must be a multiple of `lanes_at_once`.
     """
-    long, short = lanes_at_once(live), SHORT * machine().lanes(8)
     loop = _Loop(function, inputs, outputs, parameters, fold, ahead, repeated, lookup)
-    whole, part = _step(loop, long, False, streaming, halves), _step(loop, short, True, False, False)
+    long, short = lanes_at_once(live), SHORT * machine().lanes(8)
 
-    @numba.njit(error_model="numpy")
-    def one_by_one(first: int, end: int, values: Any, *addresses: int) -> None:
-        for i in range(first, end, long):
-            whole(i, long, values, *addresses)
+    @intrinsic
+    def run(context: Any, count: Any, values: Any, *addresses: Any) -> Any:
+        at_address = isinstance(values, types.Integer)
 
-    @numba.njit(error_model="numpy")
-    def all_at_once(first: int, end: int, values: Any, *addresses: int) -> None:
-        if first < end:
-            whole(first, end, values, *addresses)
+        def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
+            count, values, ends = args[0], args[1], cgutils.unpack_tuple(builder, args[2])
 
-    steps = all_at_once if halves else one_by_one
-    if streaming:
-        return _streamed(steps, part, long, short, NUMBERS[outputs[0]][1])
+            def code(lanes: int, mask: Any) -> _Code:
+                if at_address:
+                    more = parameters_at(builder, values, parameters, lanes)
+                else:
+                    more = [Number(builder, value) for value in cgutils.unpack_tuple(builder, values)]
+                return _Code(builder, loop, lanes, mask, streaming, ends, more)
 
-    @numba.njit(error_model="numpy")
-    def run(count: int, values: Any, *addresses: int) -> None:
-        end = count - count % long
-        steps(0, end, values, *addresses)
-        for i in range(end, count, short):
-            part(i, count - i, values, *addresses)
+            def part(first: Any, end: Any) -> None:
+                """Emit the loop over numbers that fill no step."""
+
+                def step(i: Any) -> None:
+                    masked = code(short, first_lanes(builder, builder.sub(end, i), short))
+                    masked.use(i, masked.load(i))
+
+                each(builder, first, end, short, step)
+
+            start = I64(0)
+            if streaming:  # whole steps begin where the output begins a cache line
+                start = _until_line(builder, ends[-1], count, NUMBERS[outputs[0]][1])
+                part(I64(0), start)
+            end = builder.sub(count, builder.and_(builder.sub(count, start), I64(long - 1)))
+            whole = code(long, None)
+            if halves:
+                with builder.if_then(builder.icmp_signed("<", start, end)):
+                    loop_in_halves(builder, start, end, long, whole.load, whole.use)
+            else:
+                each(builder, start, end, long, lambda i: whole.use(i, whole.load(i)))
+            part(end, count)
+            return ctx.get_dummy_value()
+
+        return types.void(types.int64, values, types.StarArgTuple.from_types(addresses)), emit
 
     return run
+
+
+def _until_line(builder: Any, address: Any, count: Any, size: int) -> Any:
+    """Return how many numbers, of so many at most, stand before the next cache line begins."""
+    left = builder.udiv(builder.and_(builder.neg(address), I64(LINE - 1)), I64(size))
+    return builder.select(builder.icmp_signed("<", count, left), count, left)
 
 
 def added(sums: list[Number], values: list[Number]) -> list[Number]:
@@ -134,22 +157,6 @@ def added(sums: list[Number], values: list[Number]) -> list[Number]:
 def lanes_at_once(live: int) -> int:
     """Return on how many numbers a function runs at once, where the registers are divided into ``live`` parts."""
     return machine().registers // live * machine().lanes(8)
-
-
-def _streamed(steps: Any, part: Any, long: int, short: int, size: int) -> Any:
-    """Return the loop whose long steps begin where the output begins a cache line."""
-
-    @numba.njit(error_model="numpy")
-    def run(count: int, values: Any, *addresses: int) -> None:
-        start = min(count, (-addresses[-1] % LINE) // size)
-        end = count - (count - start) % long
-        for i in range(0, start, short):
-            part(i, start - i, values, *addresses)
-        steps(start, end, values, *addresses)
-        for i in range(end, count, short):
-            part(i, count - i, values, *addresses)
-
-    return run
 
 
 @dataclass(frozen=True)
@@ -164,36 +171,6 @@ class _Loop:
     ahead: tuple[bool, ...]
     repeated: tuple[int, ...]
     lookup: Callable[..., Any] | None
-
-
-def _step(loop: _Loop, lanes: int, masked: bool, streaming: bool, halves: bool) -> Any:
-    """Return the intrinsic ``step(i, left, values, *addresses)``: the numbers from i on, at most ``left`` of them.
-
-    With ``halves`` it is ``step(first, end, values, *addresses)``: all steps between them, of which there is one.
-    """
-
-    @intrinsic
-    def step(context: Any, i: Any, left: Any, values: Any, *addresses: Any) -> Any:
-        at_address = isinstance(values, types.Integer)
-
-        def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
-            i, left, values, packed = args
-            mask = first_lanes(builder, left, lanes) if masked else None
-            if at_address:
-                more = parameters_at(builder, values, loop.parameters, lanes)
-            else:
-                more = [Number(builder, value) for value in cgutils.unpack_tuple(builder, values)]
-            code = _Code(builder, loop, lanes, mask, streaming, cgutils.unpack_tuple(builder, packed), more)
-            if halves:
-                loop_in_halves(builder, i, left, lanes, code.load, code.use)
-            else:
-                code.use(i, code.load(i))
-            return ctx.get_dummy_value()
-
-        star = types.StarArgTuple.from_types(addresses)
-        return types.void(types.int64, types.int64, values, star), emit
-
-    return step
 
 
 class _Code:

@@ -9,6 +9,7 @@ highest entry is looked for and shows in the sum; a formula then gets NaN for bo
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from math import inf, nan
 from typing import Any
@@ -101,6 +102,7 @@ def _little(columns: int) -> float:
     return LITTLE * (columns + 64)
 
 
+@functools.cache  # three loops have it, and numba compiles it once
 def _rest(stored: str) -> Any:
     """Return ``rest(x, columns, top, terms, rest)``: the sum of a row's terms without a highest one, which is 1.
 

@@ -21,6 +21,7 @@ from refnet.engine.vectors import (
     NUMBERS,
     by_count,
     constant,
+    each,
     first_lanes,
     joined,
     load,
@@ -85,54 +86,44 @@ def turned(dtype: str, of_rows: bool) -> Any:
 
 
 def _squares(dtype: str, of_rows: bool, side: int) -> Any:
-    """Return what `turned` does with ``side`` columns at a time."""
-    size = NUMBERS[dtype][1]
-    lanes = machine().lanes(size)
-    turn = _turn(dtype, of_rows, side)
+    """Return the intrinsic that does what `turned` does with ``side`` columns at a time.
 
-    @numba.njit(error_model="numpy", forceinline=True)
-    def run(rows: int, count: int, columns: int, lines: int) -> None:
-        length, apart = columns * size, count * size
-        for r in range(0, count, lanes):
-            for j in range(0, columns, side):
-                turn(rows + r * length + j * size, length, columns - j, lines + j * apart + r * size, apart)
-
-    return run
-
-
-def _turn(dtype: str, of_rows: bool, side: int) -> Any:
-    """Return the intrinsic ``turn(rows, length, columns, lines, apart)``, which turns as many rows as there are lanes.
-
-    Of ``side`` columns only ``columns`` exist: others are read as 0, and not written to rows. ``length`` and ``apart``
-    are from row to row and from line to line, in bytes. Rows that are ``side`` apart lie in one vector, so that it has
-    squares side by side.
+    Of these the last may not exist: they are read as 0, and not written to rows. Rows that are ``side`` apart lie in
+    one vector, so that it has squares side by side.
     """
     number, size = NUMBERS[dtype]
     lanes = machine().lanes(size)
     part, line = ir.VectorType(number, side), ir.VectorType(number, lanes)
 
     @intrinsic
-    def turn(context: Any, rows: Any, length: Any, columns: Any, lines: Any, apart: Any) -> Any:
+    def run(context: Any, rows: Any, count: Any, columns: Any, lines: Any) -> Any:
         def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
-            rows, length, columns, lines, apart = args
-            mask = first_lanes(builder, columns, side)
-            rows = [builder.add(rows, builder.mul(length, I64(i))) for i in range(lanes)]
-            lines = [builder.add(lines, builder.mul(apart, I64(i))) for i in range(side)]
-            if of_rows:
-                parts = [load(builder, part, place, mask) for place in rows]
-                squares = [joined(builder, parts[i::side]) for i in range(side)]
-                for place, column in zip(lines, transposed(builder, squares), strict=True):
-                    store(builder, column, place)
-            else:
-                squares = transposed(builder, [load(builder, line, place) for place in lines])
-                for i, square in enumerate(squares):
-                    for place, row in zip(rows[i::side], pieces(builder, square, side), strict=True):
-                        store(builder, row, place, mask)
+            rows, count, columns, lines = args
+            length, apart = builder.mul(columns, I64(size)), builder.mul(count, I64(size))
+
+            def turn(r: Any, j: Any) -> None:
+                first = builder.add(builder.add(rows, builder.mul(r, length)), builder.mul(j, I64(size)))
+                start = builder.add(builder.add(lines, builder.mul(j, apart)), builder.mul(r, I64(size)))
+                mask = first_lanes(builder, builder.sub(columns, j), side)
+                parts = [builder.add(first, builder.mul(length, I64(i))) for i in range(lanes)]
+                whole = [builder.add(start, builder.mul(apart, I64(i))) for i in range(side)]
+                if of_rows:
+                    read = [load(builder, part, place, mask) for place in parts]
+                    squares = [joined(builder, read[i::side]) for i in range(side)]
+                    for place, column in zip(whole, transposed(builder, squares), strict=True):
+                        store(builder, column, place)
+                else:
+                    squares = transposed(builder, [load(builder, line, place) for place in whole])
+                    for i, square in enumerate(squares):
+                        for place, row in zip(parts[i::side], pieces(builder, square, side), strict=True):
+                            store(builder, row, place, mask)
+
+            each(builder, I64(0), count, lanes, lambda r: each(builder, I64(0), columns, side, lambda j: turn(r, j)))
             return ctx.get_dummy_value()
 
-        return types.void(*[types.int64] * 5), emit
+        return types.void(*[types.int64] * 4), emit
 
-    return turn
+    return run
 
 
 def highest_of_rows(dtype: str, rows: int) -> Any:

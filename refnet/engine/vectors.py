@@ -185,6 +185,16 @@ def loop(
     return _either(builder, (values, before), (changed, last))
 
 
+def each(builder: Any, first: Any, end: Any, step: int, body: Callable[[Any], None]) -> None:
+    """Emit: for i from first to before end in steps: body(i)."""
+
+    def once(i: Any, _: list[Any]) -> list[Any]:
+        body(i)
+        return []
+
+    loop(builder, first, end, step, [], once)
+
+
 def by_count(builder: Any, count: Any, most: int, body: Callable[[int], Any]) -> Any:
     """Emit: the value of body(count). There is code for each count from 1 to ``most``; it must be one of these."""
     blocks = [builder.append_basic_block("count") for _ in range(most)]
