@@ -113,7 +113,7 @@ def over_lanes(
                     more = parameters_at(builder, values, parameters, lanes)
                 else:
                     more = [Number(builder, value) for value in cgutils.unpack_tuple(builder, values)]
-                return _Code(builder, loop, lanes, mask, streaming, ends, more)
+                return _Code(builder, loop, lanes, mask, streaming and mask is None, ends, more)
 
             def part(first: Any, end: Any) -> None:
                 """Emit the loop over numbers that fill no step."""
