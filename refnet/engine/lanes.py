@@ -98,49 +98,47 @@ def over_lanes(
         How to load a whole step of an input: ``lookup(builder, address, table, i, lanes)``. The table stands at one
         more address behind all others, and ``count`` must be a multiple of `lanes_at_once`.
     """
-    loop = _Loop(function, inputs, outputs, parameters, fold, ahead, repeated, lookup)
-    long, short = lanes_at_once(live), SHORT * machine().lanes(8)
+    loop = _Loop(function, inputs, outputs, parameters, live, streaming, fold, ahead, repeated, halves, lookup)
 
     @intrinsic
     def run(context: Any, count: Any, values: Any, *addresses: Any) -> Any:
         at_address = isinstance(values, types.Integer)
 
         def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
-            count, values, ends = args[0], args[1], cgutils.unpack_tuple(builder, args[2])
-
-            def code(lanes: int, mask: Any) -> _Code:
-                if at_address:
-                    more = parameters_at(builder, values, parameters, lanes)
-                else:
-                    more = [Number(builder, value) for value in cgutils.unpack_tuple(builder, values)]
-                return _Code(builder, loop, lanes, mask, streaming and mask is None, ends, more)
-
-            def part(first: Any, end: Any) -> None:
-                """Emit the loop over numbers that fill no step."""
-
-                def step(i: Any) -> None:
-                    masked = code(short, first_lanes(builder, builder.sub(end, i), short))
-                    masked.use(i, masked.load(i))
-
-                each(builder, first, end, short, step)
-
-            start = I64(0)
-            if streaming:  # whole steps begin where the output begins a cache line
-                start = _until_line(builder, ends[-1], count, NUMBERS[outputs[0]][1])
-                part(I64(0), start)
-            end = builder.sub(count, builder.and_(builder.sub(count, start), I64(long - 1)))
-            whole = code(long, None)
-            if halves:
-                with builder.if_then(builder.icmp_signed("<", start, end)):
-                    loop_in_halves(builder, start, end, long, whole.load, whole.use)
-            else:
-                each(builder, start, end, long, lambda i: whole.use(i, whole.load(i)))
-            part(end, count)
+            count, values, packed = args
+            given = values if at_address else cgutils.unpack_tuple(builder, values)
+            _emit(builder, loop, count, given, cgutils.unpack_tuple(builder, packed))
             return ctx.get_dummy_value()
 
         return types.void(types.int64, values, types.StarArgTuple.from_types(addresses)), emit
 
     return run
+
+
+def _emit(builder: Any, loop: _Loop, count: Any, values: Any, addresses: list[Any]) -> None:
+    """Emit a loop: whole steps, and before and behind them what fills none."""
+    long, short = lanes_at_once(loop.live), SHORT * machine().lanes(8)
+
+    def part(first: Any, end: Any) -> None:
+        def step(i: Any) -> None:
+            mask = first_lanes(builder, builder.sub(end, i), short)
+            masked = _Code(builder, loop, short, mask, values, addresses)
+            masked.use(i, masked.load(i))
+
+        each(builder, first, end, short, step)
+
+    start = I64(0)
+    if loop.streaming:  # whole steps begin where the output begins a cache line
+        start = _until_line(builder, addresses[-1], count, NUMBERS[loop.outputs[0]][1])
+        part(I64(0), start)
+    end = builder.sub(count, builder.and_(builder.sub(count, start), I64(long - 1)))
+    whole = _Code(builder, loop, long, None, values, addresses)
+    if loop.halves:
+        with builder.if_then(builder.icmp_signed("<", start, end)):
+            loop_in_halves(builder, start, end, long, whole.load, whole.use)
+    else:
+        each(builder, start, end, long, lambda i: whole.use(i, whole.load(i)))
+    part(end, count)
 
 
 def _until_line(builder: Any, address: Any, count: Any, size: int) -> Any:
@@ -167,27 +165,27 @@ class _Loop:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     parameters: int
+    live: int
+    streaming: bool
     fold: Fold | None
     ahead: tuple[bool, ...]
     repeated: tuple[int, ...]
+    halves: bool
     lookup: Callable[..., Any] | None
 
 
 class _Code:
-    """The code of a step under construction: how it loads, and what it does with what is loaded."""
+    """The code of a step under construction: how it loads, and what it does with what is loaded.
 
-    def __init__(
-        self,
-        builder: Any,
-        loop: _Loop,
-        lanes: int,
-        mask: Any,
-        streaming: bool,
-        addresses: list[Any],
-        more: list[Number],
-    ) -> None:
-        self.builder, self.loop, self.more = builder, loop, more
-        self.lanes, self.mask, self.streaming = lanes, mask, streaming
+    ``values`` are the parameters, or the address where they stand.
+    """
+
+    def __init__(self, builder: Any, loop: _Loop, lanes: int, mask: Any, values: Any, addresses: list[Any]) -> None:
+        self.builder, self.loop, self.lanes, self.mask = builder, loop, lanes, mask
+        if isinstance(values, list):
+            self.more = [Number(builder, value) for value in values]
+        else:
+            self.more = parameters_at(builder, values, loop.parameters, lanes)
         asked, ends = addresses[: len(loop.ahead)], addresses[len(loop.ahead) :]
         self.asked = [*zip(asked, loop.ahead, strict=True)]
         self.period_mask = builder.sub(ends.pop(), I64(1)) if loop.repeated else None
@@ -218,7 +216,7 @@ class _Code:
         for number, result in enumerate(results[: len(loop.outputs)], start=len(loop.inputs)):
             kind, address = self._place(number, i)
             rounded = result.value if kind == wide else builder.fptrunc(result.value, kind)
-            if self.streaming:
+            if loop.streaming and self.mask is None:
                 stream(builder, rounded, address)
             else:
                 store(builder, rounded, address, self.mask)
