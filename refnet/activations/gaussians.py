@@ -148,7 +148,7 @@ def gelu(x: Any, approximate: bool = False) -> Any:
             return fma(w + (z + c[4]), w, c[5])
 
         power = exp_coarse(within(fma(-0.5 * x, x, factor), -80.0, 0.0))
-        return fma(-a, power * sextic(numbers) / fma(sextic(more), a, more[6]), where(x >= 0.0, x, 0.0))
+        return fma(-a, power * sextic(numbers) / fma(sextic(more), a, more[6]), maximum(x, 0.0))
 
     def usual(x: Any) -> Any:
         held = maximum(x, -100.0)

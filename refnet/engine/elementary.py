@@ -113,7 +113,7 @@ def _choose(a: Any, b: Any, sign: str) -> Number:
     a, y = numbers(a, b)
     if not constant:
         return select(a.compare(sign, y) | (a != a), a, y)
-    chosen = select(a.compare(sign, y, unordered=True), a, y)  # one comparison does: it holds where a is NaN
+    chosen = select(y.compare(sign, a), y, a)  # a's NaN, too: one instruction does it
     limit = max if sign == ">" else min
     return chosen.within(limit(a.least, b), limit(a.most, b))
 
