@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
-        print("bench: interrupted; nothing was written", file=sys.stderr)
+        print("bench: interrupted", file=sys.stderr)  # main may have written its page
         return 1
     except SystemExit as stop:
         if not isinstance(stop.__context__, BrokenPipeError):  # rich's way to say what follows

@@ -14,7 +14,7 @@ from parity.runners import keras_activations, keras_setup
 from parity.weights import copy_layer
 from refnet import activations, layers
 from refnet.activations import Activation
-from refnet.errors import NotBuiltError, RefnetError, ShapeError, UnsupportedError
+from refnet.errors import DTypeError, NotBuiltError, RefnetError, ShapeError, UnsupportedError
 from refnet.layers.layer import LAYERS, Layer
 
 __all__ = [
@@ -59,6 +59,13 @@ def leaves(model: Any) -> list[Any]:
     return flat
 
 
+def _refuse_unless(fits: bool, who: str, model: Any, accepted: str) -> None:
+    if not fits:
+        library = type(model).__module__.partition(".")[0]
+        of = f" of {library}" if library in ("refnet", "keras") else ""
+        raise DTypeError(f"{who} was given an object of type {type(model).__name__}{of}; accepted: {accepted}")
+
+
 def require_built(model: Any) -> None:
     """Raise NotBuiltError if a model of either library has no weights yet."""
     if not model.built:
@@ -80,11 +87,14 @@ def from_keras(model: Any) -> Any:
 
     Raises
     ------
+    DTypeError
+        If it is no model of Keras.
     UnsupportedError
         If a layer, an activation or a dtype has no counterpart; the message names it.
     NotBuiltError
         If the model has no weights yet.
     """
+    _refuse_unless(is_keras_model(model), "from_keras", model, "a model of Keras")
     peers = keras_chain(model)
     if not peers:
         raise UnsupportedError(f"model {model.name!r} has no layers; accepted: at least one")
@@ -118,11 +128,14 @@ def to_keras(model: Any) -> Any:
 
     Raises
     ------
+    DTypeError
+        If it is no model of refnet.
     UnsupportedError
         If a layer or an activation has no counterpart in the installed Keras; the message names it.
     NotBuiltError
         If the model is not built.
     """
+    _refuse_unless(is_refnet_model(model), "to_keras", model, "a refnet.Sequential")
     keras = keras_setup.load()
     require_built(model)
     _refuse_halved(model)
@@ -198,8 +211,13 @@ def copy_weights(source: Any, target: Any) -> None:
     Raises
     ------
     ShapeError, DTypeError
-        If the layers, or a weight's shape or dtype, do not match.
+        If the layers, or a weight's shape or dtype, do not match, or one of the two is no model.
+    UnsupportedError
+        If a Keras model is not a chain of layers.
     """
+    for model in (source, target):
+        known = is_refnet_model(model) or is_keras_model(model)
+        _refuse_unless(known, "copy_weights", model, "models of refnet or of Keras")
     givers, takers = leaves(source), leaves(target)
     if len(givers) != len(takers):
         raise ShapeError(

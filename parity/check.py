@@ -177,7 +177,9 @@ def _input(x: Any, model: Any, dtype: np.dtype[Any], batch: int, seed: int) -> t
     who = f"model {model.name!r}"
     shape = tuple(model.input_shape)
     if x is None or (isinstance(x, str) and x in inputs.KINDS):
-        kind = x or "normal"
+        kind, counts = x or "normal", (batch, seed)
+        if not all(isinstance(count, (int, np.integer)) for count in counts):
+            raise ArgumentError(f"batch {batch!r} and seed {seed!r} given; accepted: integers")
         if batch < 0:
             raise ArgumentError(f"batch {batch} is negative; accepted: 0 and up")
         sizes = (batch, *(1 if size is None else size for size in shape[1:]))

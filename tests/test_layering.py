@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,13 +47,12 @@ MAY_IMPORT_LATE = {
 ONLY_IN = {
     "numba": ["refnet.engine"],
     "llvmlite": ["refnet.engine"],
-    "h5py": ["refnet.files"],
     "keras": ["parity.runners", "parity.bridge", "bench.peers"],
     "tensorflow": ["parity.runners", "parity.bridge", "bench.peers"],
 }
 
 # Packages that refnet may import only where something is done with them.
-ONLY_LATE_IN_REFNET = {"numba", "llvmlite", "h5py", "rich", "matplotlib"}
+ONLY_LATE_IN_REFNET = {"numba", "llvmlite", "rich", "matplotlib"}
 
 # refnet has one engine and one meaning; what it is compared with is not part of it.
 NEVER_IN_REFNET = {"keras", "tensorflow", "mpmath", "torch", "jax", "onnxruntime", "openvino", "parity", "bench"}
@@ -124,3 +126,18 @@ def test_heavy_packages_stay_in_their_rooms(module):
             # What the engine compiles with is imported by modules that are themselves imported only to compile.
             if not within(module, "refnet.engine"):
                 assert late or top not in ONLY_LATE_IN_REFNET, f"{module} imports {top} when it is loaded"
+
+
+def test_refnet_requires_what_it_imports_and_nothing_else():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [text for texts in project["optional-dependencies"].values() for text in texts]
+    required, of_extras = (
+        {re.match(r"[\w-]+", text)[0] for text in texts} for texts in (project["dependencies"], extras)
+    )
+    imported = {
+        name.partition(".")[0]
+        for module, path in MODULES.items()
+        if within(module, "refnet")
+        for name, _ in imports(path)
+    }
+    assert required == imported - of_extras - sys.stdlib_module_names - {"refnet"}

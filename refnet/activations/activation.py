@@ -174,12 +174,13 @@ class Activation:
         Parameters
         ----------
         x : array_like
-            Real numbers of any shape. Integers and booleans are read as float32, long double as float64.
+            Real numbers of any shape. Integers, booleans and Python's numbers, also in lists, are read as float32, as
+            Keras does; long double as float64.
         *args, **kwargs
             The activation's parameters, as in Keras. For the rowwise activations (softmax and its kin), glu and
             sparsemax: ``axis``, an int or for softmax and log_softmax a tuple of int, -1 unless told.
         out : ndarray, optional
-            Where to write the result; same shape and dtype as it, not overlapping ``x`` in part.
+            Where to write the result; same shape and dtype as it. It may be ``x``, or overlap it.
 
         Returns
         -------
@@ -189,9 +190,9 @@ class Activation:
         Raises
         ------
         DTypeError
-            If ``x`` is complex, text or an object array.
+            If ``x`` is complex, text, a masked or an object array, or ``out`` is no array of the result's dtype.
         ArgumentError, ShapeError
-            If a parameter, ``axis`` or ``out`` does not fit.
+            If ``x`` is ragged, or a parameter, ``axis`` or ``out`` does not fit.
         """
         if type(x) is np.ndarray and not args and not kwargs:
             door = self._doors.get(x.dtype)

@@ -60,7 +60,7 @@ THIRD, THIRD_LOW = 0.3333333333333333, 1.850371707708594e-17
     derivative=lambda m, x: 1 / ((1 + m.exp(-x)) * (1 + m.exp(x))),
     limits={-inf: 0.0, inf: 1.0},
     negative_zero=0.5,
-    source="the logistic function; Verhulst, Recherches sur la loi d'accroissement de la population, 1845",
+    source="logistic function; Verhulst, Recherches mathématiques sur la loi d'accroissement de la population, 1845",
 )
 def sigmoid(x: Any) -> Any:
     r"""Squash x into (0, 1): an odds ratio turned into a probability.

@@ -46,7 +46,12 @@ class Dense(Layer):
     Raises
     ------
     ArgumentError
-        If ``units`` is not a positive integer, the activation is not known, or a number stands for a regularizer.
+        If ``units`` is not a positive integer, the activation or an initializer is not known, ``use_bias`` is neither
+        True nor False, or a number stands for a regularizer.
+    ShapeError
+        If the activation is glu and ``units`` is odd.
+    DTypeError
+        If an initializer is an array of something else than real numbers.
 
     Notes
     -----

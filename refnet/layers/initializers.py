@@ -361,6 +361,8 @@ def get(identifier: Any) -> Callable[..., Any]:
     ------
     ArgumentError
         If the name is not known, or the arguments do not fit.
+    DTypeError
+        If an array does not hold real numbers.
 
     Examples
     --------
@@ -384,12 +386,21 @@ def get(identifier: Any) -> Callable[..., Any]:
 
 
 def deserialize(config: Mapping[str, Any]) -> Initializer:
-    """Return the initializer that a config, of refnet or of Keras, describes."""
-    name, arguments = config.get("class_name"), config.get("config") or {}
+    """Return the initializer that a config, of refnet or of Keras, describes.
+
+    Raises
+    ------
+    ArgumentError
+        If it is none, its name is not known, or its arguments do not fit.
+    """
+    given: Any = config
+    name, arguments = (given.get("class_name"), given.get("config") or {}) if isinstance(given, Mapping) else (None, {})
+    if not (isinstance(name, str) and isinstance(arguments, Mapping)) or (name == "Array" and "value" not in arguments):
+        raise ArgumentError(f"initializer config {config!r} is not one; accepted: a dict as serialize returns it")
     if name == "Array":
         return _from_array(arguments["value"])
     if name not in _BY_NAME:
-        raise ArgumentError(f"initializer {name!r} unknown{did_you_mean(str(name), _BY_NAME)}")
+        raise ArgumentError(f"initializer {name!r} unknown{did_you_mean(name, _BY_NAME)}")
     factory = _BY_NAME[name]
     known = inspect.signature(factory).parameters
     unknown = [key for key in arguments if key not in known and key != "dtype"]  # Keras 2 wrote a dtype too

@@ -160,6 +160,8 @@ class Layer:
 
         Raises
         ------
+        ArgumentError
+            If it is no shape, or none is given and none is known.
         ShapeError
             If the shape does not fit the layer, or not the weights that it has.
         """

@@ -193,6 +193,8 @@ class Sequential(Layer):
         ------
         NotBuiltError
             If there are no layers.
+        ArgumentError
+            If it is no shape, or none is given and none is known.
         ShapeError
             If the model has another input shape already, or a layer cannot take what the one before gives.
         """

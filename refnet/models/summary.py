@@ -45,7 +45,7 @@ def print_summary(
     model : Sequential
         Built or not.
     line_length : int, optional
-        Of the table; by default 108, or what the terminal holds.
+        Of the table; by default 108 (120 with ``show_trainable``), or what the terminal holds.
     positions : sequence of float, optional
         Where the columns end, as shares of the line. Three, as in Keras, leave the last fifth to the column
         "Activation"; four place that column too.

@@ -307,6 +307,23 @@ def test_a_layer_that_stands_twice_stays_one(keras):
         assert wide.layers[0] is wide.layers[1]
 
 
+def test_what_is_no_model_or_one_of_the_other_library_is_refused(keras):
+    own, peer = build([3, 4], ["relu"], "float32", 1), keras_dense(keras)
+    for call, message in [
+        (lambda: from_keras(3), "from_keras was given an object of type int; accepted: a model of Keras"),
+        (
+            lambda: from_keras(own),
+            "from_keras was given an object of type Sequential of refnet; accepted: a model of K",
+        ),
+        (lambda: to_keras(3), "to_keras was given an object of type int; accepted: a refnet.Sequential"),
+        (lambda: to_keras(peer), "to_keras was given an object of type Sequential of keras; accepted: a refnet.Sequen"),
+        (lambda: copy_weights(3, own), "copy_weights was given an object of type int; accepted: models of refnet or o"),
+        (lambda: copy_weights(peer, None), "copy_weights was given an object of type NoneType; accepted: models of r"),
+    ]:
+        with pytest.raises(DTypeError, match=message):
+            call()
+
+
 def test_activations_that_differ_are_described(keras):
     def differ(ours, theirs):
         return bridge.activations_differ(

@@ -176,6 +176,10 @@ def test_bad_use_is_refused_in_one_sentence(keras):
             check(*arguments)
     with pytest.raises(ArgumentError, match=r"runner 'cal' unknown; .*did you mean 'call'"):
         check(model, through=("cal",))
+    with pytest.raises(ArgumentError, match=r"batch 1\.5 and seed 0 given; accepted: integers"):
+        check(model, batch=1.5)
+    with pytest.raises(ArgumentError, match=r"batch 32 and seed 'a' given; accepted: integers"):
+        check(model, seed="a")
     with pytest.raises(ArgumentError, match="batch -1 is negative"):
         check(model, batch=-1)
     with pytest.raises(ArgumentError, match="two models of one library"):

@@ -188,6 +188,17 @@ def test_the_wrong_sparsemax_is_recognized_and_the_right_one_is_not():
 
 
 @pytest.mark.keras
+def test_what_the_catalogue_and_the_pages_quote_of_keras_is_what_it_gives(keras):
+    quoted = {"squareplus": (-1e4, 0.0), "gelu": (-np.inf, np.nan), "silu": (-np.inf, np.nan), "elu": (-1e-8, 0.0)}
+    for name, (x, y) in quoted.items():
+        given = measure_keras.keras_activations.PATHS["call"](activations.get(name), np.float32([x]))
+        np.testing.assert_array_equal(given, np.float32([y]), name)
+        assert (
+            f"(Keras {'on TensorFlow ' * (name == 'elu')}gives {'NaN' if y != y else 0}" in activations.get(name).help
+        )
+
+
+@pytest.mark.keras
 @pytest.mark.parametrize("path", ["call", "predict", "xla"])
 def test_measured_errors_and_rooms_hold(keras, path):
     """A fresh and smaller sample stays within the committed table and within the rooms."""
