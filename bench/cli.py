@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if plot is not None and plot.suffix.lower() != ".png":
             raise ArgumentError(f"--plot {str(plot)!r} is not accepted; accepted: a file that ends in .png")
         code = int(chosen.run(chosen, "python -m bench " + shlex.join(given) if given else "python -m bench"))
-        sys.stdout.flush()
+        print(end="", flush=True)  # also where there is no standard output
         return code
     except KeyboardInterrupt:
         print("bench: interrupted; nothing was written", file=sys.stderr)

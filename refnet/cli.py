@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from refnet.errors import ArgumentError, FileError, RefnetError, did_you_mean, missing
-from refnet.files.whole import FULL, opened
+from refnet.files.whole import FULL, opened, require_writable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ArgumentError(f"command {words[0]!r} unknown{hint}; accepted: {', '.join(COMMANDS)}")
         options = _parser().parse_args(words)
         options.command(options)
-        sys.stdout.flush()
+        print(end="", flush=True)  # also where there is no standard output
     except KeyboardInterrupt:
         print("refnet: stopped", file=sys.stderr)
         return 130
@@ -329,10 +329,13 @@ def _summary(options: argparse.Namespace) -> None:
 def _predict(options: argparse.Namespace) -> None:
     import numpy as np
 
+    require_writable(options.output)
     model = load_model(options.model)
     y = model.predict(load_array(options.input), verbose=0)
     with opened(options.output) as file:
-        np.save(file, y)
+        # np.save would write past Python, and of a full disk say how many bytes are missing, but not why.
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(y))
+        file.write(np.ascontiguousarray(y).data)
     print(f"wrote {options.output}: {y.shape} {y.dtype}")
 
 
