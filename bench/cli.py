@@ -18,7 +18,7 @@ from bench.measure import QUICK, Settings
 from bench.peers import ACTIVATIONS, DEFAULT, FORWARD, choose, installed
 from bench.report import console, show
 from bench.results import Record, load, save
-from refnet.cli import EXPECTED, Parser, complaint, lenient, silence
+from refnet.cli import EXPECTED, Parser, complaint, lenient, let_go, silence
 from refnet.errors import ArgumentError, did_you_mean
 from refnet.files import whole
 
@@ -43,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(end="", flush=True)  # also where there is no standard output
         return code
     except KeyboardInterrupt:
+        let_go(arguments)
         print("bench: interrupted; nothing was written", file=sys.stderr)
         return 1
     except SystemExit as stop:

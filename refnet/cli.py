@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from refnet.activations import Activation
     from refnet.models.sequential import Sequential
 
-__all__ = ["EXPECTED", "Parser", "complaint", "lenient", "load_array", "load_model", "main", "silence"]
+__all__ = ["EXPECTED", "Parser", "complaint", "lenient", "let_go", "load_array", "load_model", "main", "silence"]
 
 #: What a command line says in one sentence; of an OSError only that there is no room (see `complaint`).
 EXPECTED = (RefnetError, ModuleNotFoundError, MemoryError, OSError)
@@ -65,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.command(options)
         print(end="", flush=True)  # also where there is no standard output
     except KeyboardInterrupt:
+        let_go(arguments)
         print("refnet: stopped", file=sys.stderr)
         return 130
     except SystemExit as stop:
@@ -96,6 +98,12 @@ def lenient() -> None:
     """Let standard output write ? for a letter that its encoding lacks, as where LANG is C; else Python stops there."""
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
         sys.stdout.reconfigure(errors="replace")
+
+
+def let_go(arguments: Sequence[str] | None) -> None:
+    """Let a second Ctrl-C end the process at once, if it is a command's own: at its end Python waits for a compiler."""
+    if arguments is None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def silence() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -326,6 +327,32 @@ def test_a_reader_that_leaves_early_is_no_error():
     )
     assert done.stdout == "relu(x) = max(x, 0)\n"
     assert (done.returncode, done.stderr) == (0, "")
+
+
+STOPPED = """
+import argparse, importlib, sys, threading, time
+
+def stop(*words):
+    threading.Thread(target=time.sleep, args=(60,)).start()  # as a compiler, which Python waits for at its end
+    raise KeyboardInterrupt
+
+argparse.ArgumentParser.parse_args = stop
+name = sys.argv.pop()
+sys.exit(importlib.import_module(f"{name}.cli").main())
+"""
+
+
+@pytest.mark.parametrize("name", ["refnet", "parity", "bench"])
+def test_a_second_ctrl_c_ends_the_process_at_once(name):
+    with subprocess.Popen([sys.executable, "-c", STOPPED, name], stderr=subprocess.PIPE, text=True) as process:
+        try:
+            said = process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            _, rest = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert said.startswith(f"{name}: ")
+    assert (process.returncode, rest) == (-signal.SIGINT, "")
 
 
 def test_too_little_memory_is_one_sentence(folder, capsys, monkeypatch):
