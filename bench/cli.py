@@ -18,7 +18,7 @@ from bench.measure import QUICK, Settings
 from bench.peers import ACTIVATIONS, DEFAULT, FORWARD, choose, installed
 from bench.report import console, show
 from bench.results import Record, load, save
-from refnet.cli import EXPECTED, Parser, complaint, lenient, silence
+from refnet.cli import EXPECTED, Parser, complaint, lenient, let_go, silence
 from refnet.errors import ArgumentError, did_you_mean
 from refnet.files import whole
 
@@ -40,9 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if plot is not None and plot.suffix.lower() != ".png":
             raise ArgumentError(f"--plot {str(plot)!r} is not accepted; accepted: a file that ends in .png")
         code = int(chosen.run(chosen, "python -m bench " + shlex.join(given) if given else "python -m bench"))
-        sys.stdout.flush()
+        print(end="", flush=True)  # also where there is no standard output
         return code
     except KeyboardInterrupt:
+        let_go(arguments)
         print("bench: interrupted", file=sys.stderr)  # main may have written its page
         return 1
     except SystemExit as stop:

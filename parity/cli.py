@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from parity import bridge, inputs, loading, tutorial
 from parity.check import check
-from refnet.cli import EXPECTED, complaint, lenient, silence
+from refnet.cli import EXPECTED, complaint, lenient, let_go, silence
 from refnet.errors import ArgumentError, UnsupportedError
 from refnet.files.whole import require_writable
 
@@ -53,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"parity: {stop.code}", file=sys.stderr)  # Python takes a text for the reason of a failure
         return 2
     except KeyboardInterrupt:
+        let_go(arguments)
         print("parity: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader went away: nothing more to say

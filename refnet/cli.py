@@ -10,13 +10,15 @@ import contextlib
 import importlib
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from refnet.errors import ArgumentError, FileError, RefnetError, did_you_mean, missing
-from refnet.files.whole import FULL, opened
+from refnet.files.whole import FULL, opened, require_writable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from refnet.activations import Activation
     from refnet.models.sequential import Sequential
 
-__all__ = ["EXPECTED", "Parser", "complaint", "lenient", "load_array", "load_model", "main", "silence"]
+__all__ = ["EXPECTED", "Parser", "complaint", "lenient", "let_go", "load_array", "load_model", "main", "silence"]
 
 #: What a command line says in one sentence; of an OSError only that there is no room (see `complaint`).
 EXPECTED = (RefnetError, ModuleNotFoundError, MemoryError, OSError)
@@ -63,8 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ArgumentError(f"command {words[0]!r} unknown{hint}; accepted: {', '.join(COMMANDS)}")
         options = _parser().parse_args(words)
         options.command(options)
-        sys.stdout.flush()
+        print(end="", flush=True)  # also where there is no standard output
     except KeyboardInterrupt:
+        let_go(arguments)
         print("refnet: stopped", file=sys.stderr)
         return 130
     except SystemExit as stop:
@@ -96,6 +99,12 @@ def lenient() -> None:
     """Let standard output write ? for a letter that its encoding lacks, as where LANG is C; else Python stops there."""
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
         sys.stdout.reconfigure(errors="replace")
+
+
+def let_go(arguments: Sequence[str] | None) -> None:
+    """Let a second Ctrl-C end the process at once, if it is a command's own: at its end Python waits for a compiler."""
+    if arguments is None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def silence() -> None:
@@ -329,10 +338,12 @@ def _summary(options: argparse.Namespace) -> None:
 def _predict(options: argparse.Namespace) -> None:
     import numpy as np
 
+    require_writable(options.output)
     model = load_model(options.model)
     y = model.predict(load_array(options.input), verbose=0)
     with opened(options.output) as file:
-        np.save(file, y)
+        # To a file NumPy writes past Python, and of a full disk says how many bytes are missing, but not why.
+        np.save(SimpleNamespace(write=file.write), y)
     print(f"wrote {options.output}: {y.shape} {y.dtype}")
 
 

@@ -58,7 +58,7 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _stderr_held_back() -> Iterator[None]:
-    """Hold file descriptor 2 back; show what was written only if an error comes out.
+    """Hold file descriptor 2 back; show what was written only if an error comes out, which Ctrl-C is not.
 
     TensorFlow's C++ side writes to it before any log level is read, past sys.stderr.
     """
@@ -72,7 +72,7 @@ def _stderr_held_back() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             os.dup2(saved, 2)
             held.seek(0)
             os.write(2, held.read())

@@ -14,6 +14,7 @@ from parity.sweep import tally
 from parity.sweep.job import chunks
 from parity.sweep.tally import Tally
 from parity.sweep.task import Task
+from refnet.engine.objects import sources
 from refnet.errors import FileError
 from refnet.files.whole import write
 
@@ -60,7 +61,7 @@ class Progress:
 def path_of(folder: str | Path, task: Task) -> Path:
     """Return the file of a task's progress: a name to read, and a hash of all that the tally depends on."""
     plain = json.dumps(dataclasses.asdict(task), sort_keys=True)
-    key = hashlib.sha256(plain.encode() + _source(task.runner)).hexdigest()[:12]
+    key = hashlib.sha256(plain.encode() + _source(task.runner) + _book()).hexdigest()[:12]
     runner = "".join(each if each.isalnum() or each in "-_" else "-" for each in task.runner)
     return Path(folder) / f"{task.activation}-{task.dtype}-{runner}-{key}.json"
 
@@ -75,6 +76,11 @@ def _source(runner: str) -> bytes:
         return b"" if found is None or found.origin is None else Path(found.origin).read_bytes()
     except (ImportError, ValueError, OSError):  # no such module: the runner will say so
         return b""
+
+
+def _book() -> bytes:
+    """Return what refnet computes from, and what its truth is read from; a formula may have been mended meanwhile."""
+    return b"".join(each.read_bytes() for each in sources())
 
 
 def save(path: Path, task: Task, progress: Progress) -> None:

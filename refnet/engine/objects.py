@@ -149,12 +149,15 @@ def _apart(work: Callable[[], int]) -> int:
     """
     outcome: list[int] = []
     failure: list[BaseException] = []
+    done = threading.Event()
 
     def run() -> None:
         try:
             outcome.append(work())
         except BaseException as error:  # it is the caller's
             failure.append(error)
+        finally:
+            done.set()
 
     if threading.current_thread() is not threading.main_thread():
         return work()
@@ -166,6 +169,9 @@ def _apart(work: Callable[[], int]) -> int:
         return work()
     finally:
         threading.stack_size(chosen)
+    # Not by join alone: until 3.13 Python takes a thread for ended whose join Ctrl-C interrupts (gh-90882), and at its
+    # own end would not wait for it. LLVM aborts where its memory is taken away while it compiles.
+    done.wait()
     thread.join()
     if failure:
         raise failure[0]

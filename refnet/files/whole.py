@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -16,6 +15,9 @@ __all__ = ["FULL", "opened", "require_writable", "write"]
 
 #: Of an OSError, that nothing more can be written to what has been open for long, such as standard output.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+#: What makes the name of a file that is not whole yet unlike any other.
+_LETTERS = 8
 
 
 @contextlib.contextmanager
@@ -29,16 +31,17 @@ def opened(path: str | Path) -> Iterator[IO[bytes]]:
     """
     path, place, beside = Path(path), _place(path), None
     try:
-        descriptor, beside = tempfile.mkstemp(dir=place.parent, prefix=_prefix(place))
-        with os.fdopen(descriptor, "wb") as file:
+        if place.exists() and not place.is_file():  # root could replace a device, such as /dev/null
+            raise FileError(f"{path}: cannot be written (it is not a file); accepted: a path in a folder that exists")
+        # Its name is known before it is there: Ctrl-C finds it at any moment, as it would not with tempfile.
+        beside = place.parent / f"{_prefix(place)}{os.urandom(_LETTERS // 2).hex()}"
+        with beside.open("xb") as file:
             yield file
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(beside).chmod(0o666 & ~mask)  # mkstemp keeps others out
-        Path(beside).replace(place)
+        beside.replace(place)
     except BaseException as error:
         if beside is not None:
-            Path(beside).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # such as that it was never there
+                beside.unlink()
         if isinstance(error, OSError):
             reason = error.strerror or error
             raise FileError(
@@ -87,7 +90,7 @@ def require_writable(path: str | Path, folders: bool = False) -> None:
             why = "its folder cannot be written to"
         else:
             with contextlib.suppress(FileNotFoundError):
-                (folder / f"{_prefix(place)}12345678").lstat()  # mkstemp adds eight letters
+                (folder / (_prefix(place) + "0" * _LETTERS)).lstat()
     except OSError as error:
         why = str(error.strerror)
     if why:

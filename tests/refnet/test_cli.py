@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -207,6 +208,27 @@ class TestPredict:
         said = refused(capsys, "predict", "some_models:ready", "--input", ".", "--output", "y.npy")
         assert "cannot be read" in said
 
+    def test_an_output_that_cannot_be_written_is_refused_before_the_work(self, folder, capsys):
+        said = refused(capsys, "predict", "some_models:fails", "--input", "x.npy", "--output", "no/y.npy")
+        assert said.startswith("cannot write 'no/y.npy': its folder does not exist; accepted: ")
+
+    def test_a_full_disk_is_said(self, folder):
+        Path("y.npy").write_bytes(b"old")
+        words = f"{sys.executable} -m refnet predict some_models:ready --input x.npy --output y.npy"
+        np.save("x.npy", np.zeros((10_000, 5), np.float32))
+        command = ["bash", "-c", f"ulimit -f 100; PYTHONDONTWRITEBYTECODE=1 {words}"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        sentence = "refnet: y.npy: cannot be written (File too large); accepted: a path in a folder that exists\n"
+        assert (done.returncode, done.stderr) == (2, sentence)
+        assert Path("y.npy").read_bytes() == b"old"
+
+    @pytest.mark.parametrize("rows", [0, 1, 1000])
+    def test_the_file_is_what_numpy_would_write(self, folder, capsys, rows):
+        np.save("x.npy", np.ones((rows, 5), np.float32))
+        assert main(["predict", "some_models:ready", "--input", "x.npy", "--output", "y.npy"]) == 0
+        np.save("again.npy", np.load("y.npy"))
+        assert Path("again.npy").read_bytes() == Path("y.npy").read_bytes()
+
 
 class TestTrace:
     def test_random_rows(self, folder, capsys):
@@ -307,6 +329,32 @@ def test_a_reader_that_leaves_early_is_no_error():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+STOPPED = """
+import argparse, importlib, sys, threading, time
+
+def stop(*words):
+    threading.Thread(target=time.sleep, args=(60,)).start()  # as a compiler, which Python waits for at its end
+    raise KeyboardInterrupt
+
+argparse.ArgumentParser.parse_args = stop
+name = sys.argv.pop()
+sys.exit(importlib.import_module(f"{name}.cli").main())
+"""
+
+
+@pytest.mark.parametrize("name", ["refnet", "parity", "bench"])
+def test_a_second_ctrl_c_ends_the_process_at_once(name):
+    with subprocess.Popen([sys.executable, "-c", STOPPED, name], stderr=subprocess.PIPE, text=True) as process:
+        try:
+            said = process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            _, rest = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert said.startswith(f"{name}: ")
+    assert (process.returncode, rest) == (-signal.SIGINT, "")
+
+
 def test_too_little_memory_is_one_sentence(folder, capsys, monkeypatch):
     def grows(*arguments):
         raise MemoryError("Unable to allocate 9 TiB")
@@ -334,6 +382,13 @@ def test_an_output_that_is_full_is_said_in_one_sentence(words):
         command = [sys.executable, "-m", "refnet", *words]
         found = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
     assert (found.returncode, found.stderr) == (2, "refnet: no more can be written (No space left on device)\n")
+
+
+@pytest.mark.parametrize("words", [["explain", "relu"], ["--version"], ["trace", "some_models:build"]])
+def test_without_an_output_nothing_is_said(folder, words):
+    command = ["bash", "-c", f"{sys.executable} -m refnet {' '.join(words)} >&-"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

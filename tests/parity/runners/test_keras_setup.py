@@ -47,3 +47,13 @@ def test_what_was_held_back_is_shown_when_something_fails():
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert ran.stderr == "reason"
+
+
+def test_what_was_held_back_is_not_shown_after_ctrl_c():
+    code = (
+        "import os\nfrom parity.runners import keras_setup\n"
+        "try:\n    with keras_setup._stderr_held_back():\n        os.write(2, b'noise'); raise KeyboardInterrupt\n"
+        "except KeyboardInterrupt: os.write(2, b'stopped')\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stderr == "stopped"

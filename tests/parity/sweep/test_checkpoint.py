@@ -47,6 +47,16 @@ def test_a_runner_whose_text_has_changed_begins_anew(task, tmp_path, monkeypatch
     assert len({*paths, checkpoint.path_of(tmp_path, own)}) == 3
 
 
+def test_a_formula_that_has_changed_begins_anew(task, tmp_path, monkeypatch):
+    book = tmp_path / "rectifiers.py"
+    monkeypatch.setattr(checkpoint, "sources", lambda: [book])
+    paths = []
+    for text in ("x * 2", "x + x"):
+        book.write_text(text)
+        paths.append(checkpoint.path_of(tmp_path, task))
+    assert len(set(paths)) == 2
+
+
 def test_a_chunk_that_comes_twice_counts_once(task, progress):
     again = job.run_chunk(dataclasses.asdict(task), 0, 4096)
     assert progress.with_chunk(again) == progress
@@ -128,9 +138,10 @@ def test_a_full_disk_is_said_and_leaves_the_old_file(task, progress, tmp_path, m
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("os.fdopen", full)
+    monkeypatch.setattr("pathlib.Path.open", full)
     with pytest.raises(FileError, match="No space left on device"):
         checkpoint.save(path, task, progress)
+    monkeypatch.undo()
     assert path.read_text() == before
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
 

@@ -77,7 +77,8 @@ def test_an_input_that_is_repeated_begins_again_after_its_period(live, steps):
 def test_streaming_at_every_alignment(stored):
     double = compiled(lambda x: (x * 2.0,), (stored,), (stored,), streaming=True)
     memory = np.arange(1000, dtype=stored)
-    for first, count in [(first, count) for first in range(17) for count in (0, 1, 15, LONGEST - 1, 3 * LONGEST + 17)]:
+    counts = (0, 1, 15, LONGEST - 1, LONGEST + 3, 3 * LONGEST + 17)
+    for first, count in [(first, count) for first in range(17) for count in counts]:
         x, y = memory[: count + 1], np.full(40 + count, 7.0, stored)
         double(np.empty(0), x, y[first : first + count])
         assert y[first : first + count].tobytes() == (x[:count] * 2).tobytes()

@@ -176,6 +176,29 @@ def test_two_processes_fill_the_cache_at_once(tmp_path):
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".o"]
 
 
+INTERRUPTED = """
+import os, signal, threading, time
+from refnet.engine import objects
+
+def compile():
+    time.sleep(0.5)  # until it is waited for
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(1)
+    print("compiled", flush=True)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where what runs the tests ignores it
+try:
+    objects._apart(compile)
+except KeyboardInterrupt:
+    print("stopped", flush=True)
+"""
+
+
+def test_a_process_that_ctrl_c_ends_waits_for_its_compiler(tmp_path):
+    """LLVM aborts where its memory is taken away while it compiles."""
+    assert first_use(tmp_path, INTERRUPTED) == ["stopped", "compiled"]
+
+
 def test_an_entry_carries_its_own_digest(tmp_path):
     first_use(tmp_path)
     entries = [*tmp_path.rglob("*.o")]

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import errno
+import itertools
+import os
+import sys
 
 import pytest
 
@@ -68,6 +71,49 @@ def test_what_stood_there_stays_if_writing_fails(tmp_path, error):
 
     assert target.read_text() == "before"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def interrupted(target, events):
+    """Write, and press Ctrl-C after so many lines of Python; tell whether that was before the end."""
+    left = itertools.count(events, -1)
+
+    def trace(frame, event, argument):
+        if event == "line" and next(left) == 0:
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        whole.write(target, "after")
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # what Ctrl-C leaves open, Python closes
+def test_ctrl_c_at_any_line_leaves_a_whole_file_and_no_other(tmp_path):
+    target = tmp_path / "file"
+    for events in itertools.count():
+        target.write_text("before")
+        stopped = interrupted(target, events)
+        assert target.read_text() in ("before", "after")
+        assert [path.name for path in tmp_path.iterdir()] == ["file"]
+        if not stopped:
+            break
+    assert events > 20
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    for name in ("pipe", "link"):
+        with pytest.raises(FileError, match=rf"{name}: cannot be written \(it is not a file\); accepted: a path"):
+            whole.write(tmp_path / name, "x")
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_a_folder_that_does_not_exist_is_one_sentence(tmp_path):
