@@ -57,16 +57,17 @@ def test_float32_inside():
 
 def fcmps(function, narrow: str) -> list[str]:
     """Return the comparisons in the code of a function of vectors that were loaded as float32 or as float64."""
-    code = []
+    modules = []
 
     def spy(x: Number) -> tuple[Number]:
-        result = function(x)
-        code.append(str(x.builder.module))
-        return (result,)
+        modules.append(
+            x.builder.module
+        )  # to read when it is complete: instructions keep the text that is first asked for
+        return (function(x),)
 
     loop = over_lanes(spy, (narrow,), (narrow,))
     numba.njit(lambda count, x, y: loop(count, 0, x, y))(0, 0, 0)
-    return [line.split("fcmp", 1)[1] for line in code[-1].splitlines() if " fcmp " in line]
+    return [line.split("fcmp", 1)[1] for line in str(modules[-1]).splitlines() if " fcmp " in line]
 
 
 @pytest.mark.parametrize(
