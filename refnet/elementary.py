@@ -210,16 +210,20 @@ def shortcut(
     return usual(x)
 
 
-def elu_shortcut(x: Any, divisor: Any, above: Any, below: Any, usual: Callable[[Any], Any]) -> Any:
-    """Return ``usual(x)``, which is (high + low) (e^(x / divisor) - 1), for x <= 0.
+def elu_shortcut(
+    x: Any, divisor: float, above: tuple[float, float], below: tuple[float, float], usual: Callable[[Any], Any]
+) -> Any:
+    """Return ``usual(x)``, which is a x where x > 0, and else b (e^(x / divisor) - 1).
 
-    For float32 the engine computes that in pairs of float32, where these are enough to round it, the divisor is 1 and
-    the factor known beforehand, and its parts float32 numbers. It is a formula's last word.
+    The factors a and b are ``above`` and ``below``, each a float32 number and what that leaves. With AVX-512 the engine
+    computes float32 results in pairs of float32 where these are enough to round them, the divisor is 1, and b is known
+    beforehand, and from 1 to 2. It is a formula's last word.
 
     Examples
     --------
-    >>> float(elu_shortcut(-1.0, 1.0, 2.0, 0.0, lambda x: 2.0 * np.expm1(x)))
-    -1.2642411176571153
+    >>> x = np.array([-1.0, 3.0])
+    >>> elu_shortcut(x, 1.0, (1.0, 0.0), (1.5, 0.0), lambda x: np.where(x > 0.0, x, 1.5 * np.expm1(x)))
+    array([-0.94818084,  3.        ])
     """
     return usual(x)
 

@@ -8,9 +8,6 @@ from __future__ import annotations
 #: ln 2 in three parts: of 33 bits, so that n LN2_HI is exact for |n| < 2^20 (fdlibm), and what that leaves as a pair.
 LN2_HI, LN2_LO = 0.6931471803691238, (1.9082149292705877e-10, 1.1612227229362532e-26)
 
-#: ln 2 / 32 as a float64
-LN2_32 = 0.021660849392498291
-
 #: 2^(n/16) as bits, less n << 48: adding n << 48 for any n, also beyond 15, then gives 2^(n/16).
 ROOTS = (
     0x3FF0000000000000,

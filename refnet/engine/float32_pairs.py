@@ -19,7 +19,7 @@ import numpy as np
 from llvmlite import ir
 
 from refnet.engine.bits import permuted
-from refnet.engine.coefficients import EXP_NEAR, LN2_32
+from refnet.engine.coefficients import EXP_NEAR, LN2_HI, LN2_LO
 from refnet.engine.machine import machine
 from refnet.engine.shortcut import words_of
 from refnet.engine.trace import (
@@ -51,6 +51,7 @@ EXPONENT = 23
 ROUNDER = 12582912.0
 
 #: 32 / ln 2, and ln 2 / 32 as a float32 and what that leaves.
+LN2_32 = (LN2_HI + LN2_LO[0]) / 32.0
 STEPS = 1.0 / LN2_32
 STEP = float(np.float32(LN2_32))
 STEP_LOW = LN2_32 - STEP

@@ -17,7 +17,7 @@ from refnet.engine.machine import machine
 from refnet.engine.trace import Condition, Number, absolute, apart, in_float32, jump, like
 from refnet.engine.vectors import pieces
 
-__all__ = ["outside", "unless_in_doubt"]
+__all__ = ["unless_in_doubt", "words_of"]
 
 I32 = ir.IntType(32)
 
@@ -32,7 +32,7 @@ def unless_in_doubt(
     other 29 bits are as near as that to 2^28.
     """
     builder = x.builder
-    asked = outside(builder, in_float32(absolute(x)).value, least, most)
+    asked = _outside(builder, in_float32(absolute(x)).value, least, most)
     error = 1 << (53 - bits)
     for half in _lower_halves(builder, y.value):
         shifted = builder.add(half, like(half.type, I32((1 << 28) + error)))
@@ -41,7 +41,7 @@ def unless_in_doubt(
     return jump(Condition(builder, asked), lambda: [other(apart(x))], [y])[0]
 
 
-def outside(builder: Any, size: Any, least: float, most: float) -> Any:
+def _outside(builder: Any, size: Any, least: float, most: float) -> Any:
     """Return a mask of as many lanes as a register has, one of which is set if a size is neither inside nor 0."""
     low, high = (int(np.float32(bound).view(np.uint32)) for bound in (least, most))
     words = words_of(builder, size)
@@ -51,7 +51,7 @@ def outside(builder: Any, size: Any, least: float, most: float) -> Any:
         return builder.icmp_unsigned(">", shifted, like(word.type, I32(high - low)))
 
     if low == 0:
-        return past(functools.reduce(lambda a, b: larger(builder, a, b), words))
+        return past(functools.reduce(lambda a, b: _larger(builder, a, b), words))
     masks = [
         builder.and_(past(word), builder.icmp_unsigned("!=", word, ir.Constant(word.type, None))) for word in words
     ]
@@ -81,5 +81,5 @@ def words_of(builder: Any, value: Any) -> list[Any]:
     return pieces(builder, words, min(count, machine().vector_bytes // 4))
 
 
-def larger(builder: Any, a: Any, b: Any) -> Any:
+def _larger(builder: Any, a: Any, b: Any) -> Any:
     return builder.select(builder.icmp_unsigned(">", a, b), a, b)

@@ -126,9 +126,9 @@ class Number:
     def __neg__(self) -> Number:
         return Number(self.builder, self.builder.fneg(self.value)).within(-self.most, -self.least)
 
-    def compare(self, sign: str, other: Number | float, unordered: bool = False) -> Condition:
-        """Compare as IEEE 754 does: with a NaN, only ``!=`` holds; or any sign, if ``unordered``."""
-        emit = self.builder.fcmp_unordered if sign == "!=" or unordered else self.builder.fcmp_ordered
+    def compare(self, sign: str, other: Number | float) -> Condition:
+        """Compare as IEEE 754 does: with a NaN, only ``!=`` holds."""
+        emit = self.builder.fcmp_unordered if sign == "!=" else self.builder.fcmp_ordered
         return Condition(self.builder, emit(sign, *_alike(self.builder, self.value, self.lift(other).value)))
 
     def _compare_narrow(self, sign: str, other: Number | float) -> Condition:

@@ -17,6 +17,9 @@ from tests.refnet.activations.judge import bits, error_in_ulp, rounded, truth
 def test_selu_constant_is_the_whole_product():
     product = mpmath.mpf(exponentials.SELU_SCALE) * exponentials.SELU_ALPHA
     assert abs(product - exponentials.SELU_BELOW - exponentials.SELU_BELOW_LOW) < 2.0**-105
+    high, low = exponentials.SELU_BELOW_PARTS
+    assert (np.float32(high), np.float32(low)) == (high, low)
+    assert abs(product - high - low) < 2.0**-49
 
 
 @pytest.mark.parametrize("name", ["silu", "mish"])
